@@ -1,0 +1,250 @@
+/* A regulation as compiled from its document (policy.md): immutable, pure to evaluate.
+ *
+ * Built by io/policy_file.h; everything lives in the arena of the policy. Parts of the language that no loaded
+ * document may use yet are refused at load, by name; nothing here is ever silently ignored. */
+#ifndef AFTERCARE_BASE_POLICY_H
+#define AFTERCARE_BASE_POLICY_H
+
+#include "common/base/instant.h"
+#include "common/base/match.h"
+#include "common/base/state.h"
+#include "common/base/str.h"
+
+struct strings {
+	const struct str *items;
+	size_t count;
+};
+bool strings_contain(struct strings list, struct str s);
+
+/* ---- evidence: what a guard or a closing gate needs (section 4) ---- */
+enum evidence_type {
+	EVIDENCE_FACT,     /* the fact has happened since the last reopening, with `match` holding for it */
+	EVIDENCE_COUNT,    /* as often as `equals` */
+	EVIDENCE_FIELD,    /* an attribute is present */
+	EVIDENCE_TOLD,
+	EVIDENCE_ANY,      /* one of `parts` */
+};
+struct evidence {
+	enum evidence_type type;
+	struct str id;            /* unique in the policy and stable: "signature" or made from its place */
+	struct str fact, equals;
+	struct match match;
+	uint32_t attribute;
+	struct str told;
+	const struct evidence *parts;
+	size_t part_count;
+	struct str missing_zh, missing_en;   /* what a refusal says */
+};
+/* Also the gates: those whose `claim` is staff.close_requested. */
+struct guard {
+	struct str name;
+	struct str claim;
+	struct match match;
+	const struct evidence *needs;
+	size_t need_count;
+};
+struct permission {
+	struct str claim;
+	struct strings roles;
+};
+
+/* ---- actions (section 7) ---- */
+enum action_type {
+	ACTION_NOTIFY, ACTION_ESCALATE, ACTION_TASK, ACTION_FLAG, ACTION_PRIORITY, ACTION_REQUIRE_SPARE, ACTION_OPEN,
+	ACTION_SURVEY, ACTION_FOLLOWUP, ACTION_VISIT, ACTION_REOPEN, ACTION_DISPATCH, ACTION_GROUP, ACTION_RECORD
+};
+struct action {
+	enum action_type type;
+	struct strings to;           /* roles, "customer", person paths */
+	struct str message, what, form, kind, set, clear, level, register_name;
+	struct duration due;
+	bool has_due;
+};
+struct actions {
+	const struct action *items;
+	size_t count;
+};
+
+/* ---- clocks (section 5) ---- */
+enum trigger_type { TRIGGER_NONE, TRIGGER_EVENT, TRIGGER_ALL, TRIGGER_ANY };
+struct trigger {
+	enum trigger_type type;
+	struct str fact;             /* the fact's name: "reply.sent" is compiled to ticket.replied ... */
+	struct match match;          /* ... with automatic = false */
+	const struct trigger *parts;
+	size_t part_count;
+};
+enum limit_type { LIMIT_DURATION, LIMIT_EVENT };
+struct limit {
+	enum limit_type type;
+	struct duration duration;
+	uint32_t attribute;          /* LIMIT_EVENT: the attribute that holds the instant */
+};
+struct clock_warning {
+	int percent;                 /* > 0: at that share of the limit */
+	struct duration before;      /* else: that long before due */
+};
+struct clock_rule {
+	struct str name;
+	struct match match;
+	struct trigger start, stop, cancel, restart_on;
+	struct limit limit;
+	struct str calendar;         /* "24x7" */
+	state_set pause_in;
+	const struct clock_warning *warnings;
+	size_t warning_count;
+	struct actions on_warn, on_breach, on_met;
+};
+
+/* ---- routing (section 6) ---- */
+enum need_type { NEED_SKILL, NEED_ON_POST, NEED_ONBOARDED, NEED_CERTIFICATE, NEED_ROLE, NEED_NOT_NAMED, NEED_LANGUAGE,
+		 NEED_CAPACITY };
+enum certificate_need { CERTIFICATE_NONE, CERTIFICATE_PREFER, CERTIFICATE_REQUIRE };
+struct mode_role {
+	struct str key;              /* a mode or a kind */
+	struct str role;
+};
+struct routing_need {
+	bool skill, on_post, onboarded, role, not_named, language, capacity;
+	int min_level;
+	enum certificate_need certificate;
+	const struct mode_role *roles;   /* by mode, else by kind, else `fallback_role` */
+	size_t role_count;
+	struct str fallback_role;
+};
+enum route_type { ROUTE_POOL, ROUTE_PERSON, ROUTE_ROLE, ROUTE_ROLE_LEVEL };
+struct route_rule {
+	struct str name;
+	struct match match;
+	enum route_type type;
+	struct str to;               /* role, level ("management") or person path */
+	uint32_t attribute;          /* ROUTE_PERSON */
+	bool else_next;              /* nobody there: try the next rule */
+};
+enum preference { PREFER_CERTIFICATE, PREFER_LEVEL, PREFER_SAME_CUSTOMER, PREFER_FEWEST_OPEN, PREFER_LONGEST_IDLE, PREFER_ID };
+struct routing_policy {
+	bool present;
+	struct routing_need need;
+	const struct route_rule *rules;
+	size_t rule_count;
+	const enum preference *prefer;
+	size_t prefer_count;
+};
+
+/* ---- rules, messages, programmes (7, 8, 9) ---- */
+struct rule {
+	struct str name, on;
+	struct match match;
+	struct duration after;
+	bool has_after;
+	struct str unless;
+	struct actions actions;
+};
+struct message_rule {
+	struct str name, on;
+	struct match match;
+	struct strings to;           /* "customer", roles, paths ("owner") */
+	struct strings channels;     /* "origin" or codes, tried in order */
+	struct str template_name;
+	struct strings must;
+	struct str once_per;         /* "ticket", "fact" or a duration's text; absent: fact */
+};
+enum programme_type { PROGRAMME_SURVEY, PROGRAMME_FOLLOWUP };
+struct programme {
+	struct str name;
+	enum programme_type type;
+	struct str on;               /* fact that makes it due, "ticket.closed" */
+	struct match match;
+	struct duration delay;       /* from the fact to due */
+	struct str to;               /* "customer" or a role; never the engineer who did the work (exclude_owner) */
+	bool exclude_owner;
+	struct str form;
+	struct duration respond_within;
+	bool has_respond_within;
+	struct actions unreturned;
+	const struct rule *then;     /* on survey.scored */
+	size_t then_count;
+};
+
+/* ---- intake (3) ---- */
+struct required_rule {
+	struct match match;
+	const struct strings *fields;    /* each a list of alternatives: customer.phone | customer.email */
+	size_t field_count;
+};
+enum doer { BY_SYSTEM, BY_PERSON };
+struct step_rule {                       /* verify, classify */
+	struct match match;
+	enum doer by;
+	struct strings need;             /* attributes that must be known before it can be done by the system */
+};
+
+struct policy {
+	struct str id;
+	int32_t version;
+	struct str source;               /* "R19" */
+	struct str title_zh, title_en;
+	struct str family;
+	instant effective_from;
+	struct match applies;
+	int rank;                        /* customer 3 > product 2 > kind 1 > default 0 */
+	struct str zone, calendar;
+	bool statutory;
+
+	struct strings channels;         /* empty: the contract's */
+	const struct required_rule *required;
+	size_t required_count;
+	const struct step_rule *verify, *classify;
+	size_t verify_count, classify_count;
+	struct str unknown_kind;         /* absent: "other" */
+	bool acknowledge;
+	struct duration max_backdate;    /* default PT15M */
+
+	const struct guard *guards;
+	size_t guard_count;
+	const struct permission *permissions;
+	size_t permission_count;
+	bool has_reopen_within;
+	struct duration reopen_within;
+
+	const struct clock_rule *clocks;
+	size_t clock_count;
+	struct routing_policy routing;
+	const struct rule *rules;
+	size_t rule_count;
+	const struct message_rule *messages;
+	size_t message_count;
+	const struct programme *programmes;
+	size_t programme_count;
+
+	struct arena arena;              /* owns all of it */
+};
+
+/* ---- the shared lifecycle (policy.md 4; deploy/policies/lifecycle.json) ---- */
+enum target_type { TARGET_SAME, TARGET_STATE, TARGET_BEFORE_WAITING };
+struct transition {
+	struct str claim;
+	struct match match;              /* over event.* and the ticket */
+	state_set in;                    /* states it is allowed in */
+	bool within_reopen;              /* in `closed` only as long as the policy's reopen_within says */
+	struct str fact;                 /* the fact it gives */
+	enum target_type target;
+	enum state to;                   /* TARGET_STATE */
+	state_set moves;                 /* the states that it moves to the target; in the others it stays (default: all) */
+	bool when_complete;              /* moves only when nothing is missing */
+	bool waits;                      /* remembers the state before */
+	bool reopens;                    /* counts, clears the evidence */
+	bool regrade;
+};
+struct lifecycle {
+	int32_t version;
+	const struct transition *transitions;   /* the first whose claim, state and match fit speaks */
+	size_t transition_count;
+	const struct permission *permissions;   /* default lines; a claim without line: any staff role */
+	size_t permission_count;
+	struct strings staff_roles, management_roles;
+	struct strings channels, kinds;
+	struct arena arena;
+};
+
+#endif

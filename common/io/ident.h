@@ -1,0 +1,25 @@
+/* Names that must never collide and never change: all derived by BLAKE2b from what they name. */
+#ifndef AFTERCARE_IO_IDENT_H
+#define AFTERCARE_IO_IDENT_H
+
+#include <stdint.h>
+
+#include "common/base/str.h"
+
+#define IDENT_BYTES 16
+struct ident {
+	unsigned char bytes[IDENT_BYTES];
+};
+
+/* 128 bits of (CloudEvents source, id): the key by which repeats are known. */
+struct ident ident_claim(struct str source, struct str id);
+/* The ticket that a first claim opens: "AC-7K2M-0931-X4QT-9RBD", Crockford base 32 of 80 bits of its ident_claim.
+ * At most IDENT_TICKET bytes with terminator. */
+#define IDENT_TICKET 24
+struct str ident_ticket(const struct ident *claim, char text[static IDENT_TICKET]);
+/* Id of a fact: UUID-shaped (version 8), from what caused it and which of its facts this is. Deterministic, so that a
+ * batch done again says the same. At most IDENT_EVENT bytes with terminator. */
+#define IDENT_EVENT 37
+struct str ident_event(struct str writer, struct str cause, int64_t ordinal, char text[static IDENT_EVENT]);
+
+#endif

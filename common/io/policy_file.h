@@ -1,0 +1,29 @@
+/* Policy documents -> compiled policies. All errors of a document at once, each "FILE: /json/pointer: what is wrong". */
+#ifndef AFTERCARE_IO_POLICY_FILE_H
+#define AFTERCARE_IO_POLICY_FILE_H
+
+#include "common/base/fault.h"
+#include "common/base/policy.h"
+
+/* Values an operator gives for the blanks of a regulation: --set NAME=VALUE. */
+struct policy_setting {
+	struct str name;
+	struct str value;    /* text: a duration "PT4H", a number "15" */
+};
+
+/* Compiles one policy document. `name` stands before each error; `errors` collects one line each. FATAL when there is
+ * any. Paths are interned in `attributes`. The caller frees with policy_free. The text is not kept. */
+enum verdict policy_compile(struct str text, const char *name, const struct policy_setting *settings, size_t setting_count,
+			    struct attributes *attributes, struct policy **ret_policy, struct buf *errors,
+			    struct fault *fault) must_check;
+void policy_free(struct policy *policy);
+/* The same for the lifecycle document. */
+enum verdict lifecycle_compile(struct str text, const char *name, struct attributes *attributes,
+			       struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault) must_check;
+void lifecycle_free(struct lifecycle *lifecycle);
+/* The document with every {"set": name} replaced by the value given, canonical JSON (sorted keys, no spaces): what is
+ * stored, hashed and compared ("the same name and version with other content is refused"). Errors as above. */
+enum verdict policy_resolve(struct str text, const char *name, const struct policy_setting *settings, size_t setting_count,
+			    struct buf *ret_text, struct buf *errors, struct fault *fault) must_check;
+
+#endif

@@ -1,0 +1,44 @@
+/* What the daemons look things up in: policies by pinned version, the directory of people and customers, and the vector
+ * of attributes that conditions are evaluated on. Cached in memory, refreshed inside a batch when the database says so. */
+#ifndef AFTERCARE_WORKER_KNOWLEDGE_H
+#define AFTERCARE_WORKER_KNOWLEDGE_H
+
+#include "common/base/directory.h"
+#include "common/base/policy.h"
+#include "common/base/ticket.h"
+#include "common/worker/worker.h"
+
+struct knowledge;
+
+struct knowledge *knowledge_new(void);
+void knowledge_free(struct knowledge *knowledge);
+
+/* Brings the cache up to date inside the batch's transaction: one small query; more only when something has changed
+ * (policy.generation, directory.generation). Call once at the beginning of handle. `people`: whether the service
+ * needs staff (skills, presence). */
+enum verdict knowledge_refresh(struct knowledge *knowledge, struct batch *batch, bool people, struct fault *fault) must_check;
+
+/* A policy by its pinned version; loads it when it is not in memory. A version that the database does not hold is FATAL. */
+enum verdict knowledge_policy(struct knowledge *knowledge, struct batch *batch, const struct policy_ref *ref,
+			      const struct policy **ret_policy, struct fault *fault) must_check;
+/* All policies of a ticket, in its order. ret_policies has room for TICKET_POLICIES_MAX. */
+enum verdict knowledge_policies(struct knowledge *knowledge, struct batch *batch, const struct ticket *ticket,
+				const struct policy **ret_policies, struct fault *fault) must_check;
+/* The shared lifecycle of a version; 0: the newest. */
+enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batch, int32_t version,
+				 const struct lifecycle **ret_lifecycle, struct fault *fault) must_check;
+/* The policies in force for a ticket received at `received_at` whose attributes are `vector`: of each effective version the
+ * one in force then, one per family, the most specific first (policy.md section 1). Returns how many (at most
+ * TICKET_POLICIES_MAX). For intake. */
+size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, const struct value *vector, instant now,
+			  const struct policy **ret_policies);
+
+/* Staff as of the last refresh, sorted by id. */
+const struct directory *knowledge_directory(const struct knowledge *knowledge);
+
+/* The attribute vector of a ticket and, when item is given, of the event it handles; memory from the batch's arena.
+ * Attributes of the clock scope are absent unless `clock` (a parsed JSON object: name, due_at, ...) is given. */
+const struct value *knowledge_vector(struct knowledge *knowledge, struct batch *batch, const struct ticket *ticket,
+				     const struct item *item, const struct doc *clock);
+
+#endif
