@@ -14,7 +14,7 @@ struct embed_file {
 extern const struct embed_file embed_files[];
 extern const size_t embed_count;
 
-/* The content of a file; absent when there is none of that path. */
+/* The content of a file, with a zero byte behind it; absent when there is none of that path. */
 struct str embed_find(const char *path);
 
 #endif

@@ -1,4 +1,5 @@
-/* /metrics (Prometheus text) and /healthz of a daemon: libmicrohttpd, served inside the caller's loop, no thread. */
+/* /metrics (Prometheus text) and /healthz (200, 503) of a daemon: libmicrohttpd, served inside the caller's loop, no
+ * thread. GET only, at most 16 connections, each for one answer. */
 #ifndef AFTERCARE_IO_METRICS_H
 #define AFTERCARE_IO_METRICS_H
 
@@ -17,7 +18,8 @@ int metrics_fd(const struct metrics *metrics);
 void metrics_serve(struct metrics *metrics);
 void metrics_free(struct metrics *metrics);
 
-/* One sample line: name{label="value"} number, with HELP and TYPE before the first of its name. */
+/* One sample line: name{label="value"} number, with HELP and TYPE before the first of its name; label may be NULL.
+ * Lines of one name must follow each other. Type "histogram": name ends in _bucket (label "le"), _sum or _count. */
 void metrics_line(struct buf *out, const char *name, const char *type, const char *help, const char *label,
 		  const char *value, double number);
 
