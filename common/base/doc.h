@@ -22,7 +22,7 @@ struct doc_node {
 	uint32_t depth;    /* the root is 1 */
 	uint32_t start;    /* of the raw text; strings: behind the opening quote */
 	uint32_t length;   /* of the raw text; strings: without quotes */
-	uint32_t end;      /* index of the first node behind this one and all below it */
+	uint32_t end;      /* index of the first node behind this one and all below it (a key: and its value) */
 	uint32_t count;    /* members of an object, elements of an array */
 };
 

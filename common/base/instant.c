@@ -18,6 +18,12 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
+/* Without the product of floor_div and b, which would overflow at the ends of int64. */
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+	return a % b + (a % b < 0 ? b : 0);
+}
+
 static bool is_leap(int64_t year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -70,10 +76,9 @@ static void civil_of(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 void instant_civil(instant at, int64_t offset_us, int *ret_year, int *ret_month, int *ret_day, int *ret_second)
 {
 	int64_t shifted = at + offset_us;
-	int64_t days = floor_div(shifted, DAY);
 
-	civil_of(days, ret_year, ret_month, ret_day);
-	*ret_second = (int)((shifted - days * DAY) / SECOND);
+	civil_of(floor_div(shifted, DAY), ret_year, ret_month, ret_day);
+	*ret_second = (int)(floor_mod(shifted, DAY) / SECOND);
 }
 
 instant instant_of_civil(int year, int month, int day, int64_t us_of_day)
@@ -165,7 +170,7 @@ bool instant_parse(struct str s, instant *ret)
 		us = 999999;
 		at = hour * HOUR + minute * MINUTE - offset;
 		/* Leap seconds end a UTC day; any other :60 is a mistake of the sender. */
-		if ((at + 2 * DAY) % DAY != DAY - MINUTE)
+		if (floor_mod(at, DAY) != DAY - MINUTE)
 			return false;
 	}
 	at = instant_of_civil(year, month, day, hour * HOUR + minute * MINUTE + second * SECOND + us) - offset;
@@ -193,7 +198,7 @@ static char *put_digits(char *p, int number, int width)
 
 struct str instant_format(instant at, char text[static INSTANT_TEXT])
 {
-	int us = (int)(at - floor_div(at, SECOND) * SECOND);
+	int us = (int)floor_mod(at, SECOND);
 	char *p = text;
 	int year;
 	int month;
@@ -231,7 +236,6 @@ instant instant_add(instant at, struct duration length, int64_t offset_us)
 	if (length.months != 0) {
 		int64_t of_day;
 		int64_t months;
-		int64_t in_year;
 		int64_t to_year;
 		int year;
 		int month;
@@ -239,16 +243,15 @@ instant instant_add(instant at, struct duration length, int64_t offset_us)
 		int second;
 
 		instant_civil(at, offset_us, &year, &month, &day, &second);
-		of_day = at + offset_us - days_of(year, month, day) * DAY;
+		of_day = floor_mod(at + offset_us, DAY);
 		months = year * INT64_C(12) + month - 1 + length.months;
 		to_year = floor_div(months, 12);
-		in_year = months - to_year * 12;
 		/* What an instant cannot hold ends at its edge instead of wrapping round. */
 		if (to_year > 290000)
 			return INT64_MAX;
 		if (to_year < -290000)
 			return INT64_MIN + 1;
-		month = (int)in_year + 1;
+		month = (int)floor_mod(months, 12) + 1;
 		if (day > month_days(to_year, month))
 			day = month_days(to_year, month);
 		at = days_of(to_year, month, day) * DAY + of_day - offset_us;

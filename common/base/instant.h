@@ -25,7 +25,7 @@ struct duration {
 };
 
 /* RFC 3339 with zone ("Z" or "+08:00"); 1 to 9 digits of a second, cut to microseconds; years 0001-9999; a leap
- * second counts as the last microsecond of its minute. False when s is nothing of the kind; *ret untouched. */
+ * second (23:59:60 UTC) counts as the last microsecond of its minute. False when s is nothing of the kind; *ret untouched. */
 bool instant_parse(struct str s, instant *ret);
 /* "2026-11-23T10:41:57.000Z": UTC, at least milliseconds, microseconds when they are not whole.
  * Writes at most INSTANT_TEXT bytes with the terminator; returns the slice of it. */
@@ -36,7 +36,8 @@ void instant_civil(instant at, int64_t offset_us, int *ret_year, int *ret_month,
 /* The instant of a civil UTC date and time of day; no check of ranges. */
 instant instant_of_civil(int year, int month, int day, int64_t us_of_day);
 
-/* ISO 8601 duration: "PT2H", "P1DT30M", "P1Y2M", "PT0.5S". No sign, at least one part. False otherwise. */
+/* ISO 8601 duration: "PT2H", "P1DT30M", "P1Y2M", "PT0.5S". No sign, at least one part, a fraction only of seconds.
+ * False otherwise. */
 bool duration_parse(struct str s, struct duration *ret);
 /* The canonical text: "PT2H", "PT24H" stays hours up to 48 h, then days. At most DURATION_TEXT bytes. */
 #define DURATION_TEXT 48
