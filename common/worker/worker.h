@@ -35,6 +35,8 @@ struct service_topic {
 	enum topic_kind kind;
 	/* Whether an event of this name is for the service (TOPIC_LOG*). NULL: all. */
 	bool (*wants)(struct str name);
+	/* On a log: records that are none of ours become dead letters. One service per log; the others pass them over. */
+	bool keeper;
 };
 
 /* A row of the table `timer`. Keys are unique per source. Set, moved and cancelled in the transaction that causes it. */
@@ -53,7 +55,10 @@ struct item {
 	struct event event;        /* of a topic; of a posting only name, data and doc are set */
 	const struct timer *timer; /* set for a due timer (event is empty) */
 	bool posted;
-	bool refused;              /* set by batch_refuse */
+	bool refused;              /* set by batch_refuse, or by the checks before the transaction */
+	bool refused_early;        /* by those checks: stays so when the batch is done again */
+	enum reason reason;        /* why */
+	struct str detail;
 	int32_t ordinal;           /* facts emitted so far; counted by batch_emit */
 };
 
@@ -74,7 +79,8 @@ struct service {
 	const char *name;                    /* "sla"; database role aftercare_sla, schema sla */
 	const char *summary;                 /* one line for --help */
 	const struct service_topic *topics;
-	const char *const *sql;              /* embedded .sql files of the service, NULL-terminated */
+	const char *const *sql;              /* embedded .sql files of the service, NULL-terminated; the worker's own (ledger,
+	                                      * ticket, knowledge) are always there */
 	const struct conf_key *keys;         /* further configuration keys; may be NULL */
 	size_t conf_size;                    /* of the struct they fill */
 
@@ -93,7 +99,7 @@ struct service {
 	/* May be NULL. Called in every turn of the loop and at least every 200 ms, outside any transaction: the place for
 	 * deliveries in flight and look-outs. Must not block; must not use the database but through `watch`. */
 	void (*turn)(void *state, struct worker *worker, instant now);
-	/* May be NULL: name of a statement without parameters that returns one int8 (a generation). It is run at least every 200 ms;
+	/* May be NULL: name of a statement without parameters that returns one int8 (a generation; "people_generation" is there). It is run at least every 200 ms;
 	 * when its value has changed, and after every take, an item posted as "watch" is given to `handle` for every lane
 	 * (TOPIC_LOG source) of this worker. */
 	const char *watch;

@@ -1,0 +1,135 @@
+# Aftercare. Two commands to begin with: make demo, make check. `make help` lists the rest.
+#
+# One flat file: services, tests and embedded files are found by wildcard, dependencies are written by the compiler
+# (-MD, so that the layer check sees system headers too), everything is made below build/.
+# VARIANT=asan builds the same with AddressSanitizer and UndefinedBehaviorSanitizer below build/asan/.
+
+VARIANT ?= plain
+CC      ?= gcc
+PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libpcre2-8
+
+OUT_plain := build
+OUT_asan  := build/asan
+OUT       := $(OUT_$(VARIANT))
+OBJ       := $(OUT)/obj
+
+ifeq ($(filter help clean install-packages demo distclean,$(MAKECMDGOALS)),)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+endif
+
+WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-nonliteral
+WERROR    ?= -Werror
+CFLAGS    ?= -O2 -g
+FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -I. $(PKG_CFLAGS) $(FLAGS_$(VARIANT))
+ifeq ($(VARIANT),asan)
+ALL_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -DAFTERCARE_ASAN
+endif
+ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(FLAGS_$(VARIANT))
+LIBS      := $(PKG_LIBS) -pthread
+
+COMMON    := $(wildcard common/*/*.c)
+SERVICES  := $(patsubst services/%/main.c,%,$(wildcard services/*/main.c))
+UNIT      := $(wildcard tests/unit/test_*.c)
+INTEGRATION := $(wildcard tests/integration/test_*.c)
+SCENARIOS := $(wildcard tests/scenarios/test_*.c)
+BENCH     := $(wildcard tests/bench/*.c)
+SUPPORT   := $(wildcard tests/support/*.c)
+EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
+               deploy/templates/*/*))
+
+program    = $(OUT)/bin/$(if $(filter ctl,$(1)),aftercarectl,aftercare-$(1))
+objects    = $(patsubst %.c,$(OBJ)/%.o,$(1))
+# Everything of a service but its main: what its unit tests link.
+parts      = $(call objects,$(filter-out services/$(1)/main.c,$(wildcard services/$(1)/*.c)))
+
+LIBRARY   := $(OUT)/libaftercare.a
+PROGRAMS  := $(foreach s,$(SERVICES),$(call program,$(s)))
+TOOLS     := $(if $(wildcard deploy/dev/supervisor.c),$(OUT)/bin/aftercare-supervisor)
+UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
+OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(BENCH))
+ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
+
+.PHONY: all help tests check check-unit layers demo bench clean distclean install-packages
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS) $(TOOLS)
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make                    builds everything below build/
+## make demo               installs what is missing, builds, and shows the system at work (BROKER=kafka: on real Kafka)
+## make check              installs, builds (plain and with sanitizers), runs every test
+## make bench              speed and size on this machine, on real Kafka
+## make layers             only the check that includes point down and decisions are pure
+## make clean              removes what was built; keeps downloads and stacks
+
+tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS)
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MD -MP -c -o $@ $<
+
+$(OUT)/embed.S: common/io/embed.sh $(EMBEDDED)
+	@mkdir -p $(@D)
+	sh common/io/embed.sh $(EMBEDDED) > $@
+# Its own rule for the list itself: a file added or removed remakes the table.
+$(OUT)/embed.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EMBEDDED)' | cmp -s - $@ || echo '$(EMBEDDED)' > $@
+$(OUT)/embed.S: $(OUT)/embed.list
+FORCE:
+$(OBJ)/embed.o: $(OUT)/embed.S
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
+
+$(LIBRARY): $(call objects,$(COMMON)) $(OBJ)/embed.o
+	rm -f $@
+	ar rcs $@ $^
+
+define service_rule
+$(call program,$(1)): $(call objects,$(wildcard services/$(1)/*.c)) $(LIBRARY)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
+
+$(OUT)/bin/aftercare-supervisor: $(OBJ)/deploy/dev/supervisor.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# A unit test links the library and the parts of the services it may be about.
+$(OUT)/tests/%: $(OBJ)/tests/%.o $(call objects,$(SUPPORT)) $(OUT)/libparts.a $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
+$(OUT)/libparts.a: $(ALL_PARTS)
+	rm -f $@
+	ar rcs $@ $^
+
+layers: all
+	tests/layers.sh $(OBJ)
+
+check:
+	@tests/check.sh
+
+check-unit: tests
+	@tests/run.sh unit
+
+demo:
+	@deploy/dev/demo --broker $(or $(BROKER),devbroker)
+
+bench:
+	@tests/bench/run.sh
+
+install-packages:
+	deploy/install-packages build run test
+
+clean:
+	rm -rf build/obj build/asan build/bin build/tests build/*.a build/embed.*
+distclean: clean
+	rm -rf build
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

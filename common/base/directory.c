@@ -1,0 +1,16 @@
+/* Finding people in the directory; pure. */
+#include "common/base/directory.h"
+
+#include <stdlib.h>
+
+static int compare_person(const void *key, const void *person)
+{
+	return str_cmp(*(const struct str *)key, ((const struct person *)person)->id);
+}
+
+const struct person *directory_person(const struct directory *directory, struct str id)
+{
+	if (!id.p || directory->count == 0)
+		return NULL;
+	return bsearch(&id, directory->people, directory->count, sizeof(*directory->people), compare_person);
+}

@@ -1,0 +1,366 @@
+/* One turn of the loop: read, mend, take, run what waits, fire what is due, publish, look after the rest.
+ *
+ * Everything that can fail comes back here as a verdict. There is one way to recover from anything, an outage, a lost
+ * row, a failed producer: forget what is in memory and take again. */
+#include "common/worker/inner.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/io/journal.h"
+
+#define READ_AHEAD 4096
+#define WAIT_MAX SECOND
+#define BEAT_EVERY (200 * MILLISECOND)
+#define WATCH_EVERY (200 * MILLISECOND)
+#define BATCH_AGE (10 * MILLISECOND)
+#define RECONNECT_FIRST (50 * MILLISECOND)
+#define CLOCK_JUMP (2 * SECOND)
+#define CLOCK_HOLD (10 * SECOND)
+#define TIMERS_BETWEEN_EVENTS (100 * MILLISECOND)
+
+int64_t worker_monotonic(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+}
+
+static int64_t wall_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+}
+
+instant worker_now(struct worker *worker)
+{
+	instant now = wall_clock();
+	if (now < worker->now_floor)
+		return worker->now_floor;
+	worker->now_floor = now;
+	return now;
+}
+
+/* A wall clock that jumps against the monotonic one holds the timers for a while: one step forward would breach
+ * everything at once, and somebody should look first. */
+static void clock_watch(struct worker *worker)
+{
+	int64_t offset = wall_clock() - worker_monotonic();
+	int64_t moved = offset - worker->wall_offset;
+	if (worker->wall_offset != 0 && (moved > CLOCK_JUMP || moved < -CLOCK_JUMP)) {
+		worker->timers_held_until = worker_monotonic() + CLOCK_HOLD;
+		journal_error("the clock jumped by %lld ms; timers are held for 10 s, then the new time is believed",
+			      (long long)(moved / MILLISECOND));
+	}
+	worker->wall_offset = offset;
+	if (worker->timers_held_until && worker_monotonic() >= worker->timers_held_until)
+		worker->timers_held_until = 0;
+}
+
+void worker_database_trouble(struct worker *worker, const struct fault *fault)
+{
+	if (!worker->database_down) {
+		worker->database_down = true;
+		worker->database_down_at = worker_monotonic();
+		journal_warning("database: %s; everything waits, trying again (up to every %lld ms), no more lines until it is back",
+				fault->text, (long long)(worker->conf.reconnect_max / MILLISECOND));
+	}
+	worker->reconnect_wait = worker->reconnect_wait ? worker->reconnect_wait * 2 : RECONNECT_FIRST;
+	if (worker->reconnect_wait > worker->conf.reconnect_max)
+		worker->reconnect_wait = worker->conf.reconnect_max;
+	worker->reconnect_at = worker_monotonic() + worker->reconnect_wait;
+	worker->status_at = 0;
+}
+
+void worker_database_back(struct worker *worker)
+{
+	if (worker->database_down)
+		journal_notice("database: back after %.1f s",
+			       (double)(worker_monotonic() - worker->database_down_at) / (double)SECOND);
+	worker->database_down = false;
+	worker->reconnect_wait = 0;
+	worker->status_at = 0;
+}
+
+/* What a verdict other than OK means for the loop. False: the worker stops. */
+static bool worker_settle(struct worker *worker, struct source *source, enum verdict verdict, const struct fault *fault)
+{
+	if (verdict == OK)
+		return true;
+	if (verdict == FATAL) {
+		journal_error("%s: %s; stopping, nothing is lost", source ? source->writer : worker->service->name, fault->text);
+		worker->exit_status = 1;
+		worker->stopping = true;
+		return false;
+	}
+	worker->counters.retries++;
+	if (!db_connected(worker->db)) {
+		sources_forget_all(worker);
+		worker_database_trouble(worker, fault);
+		return true;
+	}
+	db_rollback(worker->db);
+	if (source)
+		source_forget(source);
+	if (verdict == REJECT)
+		journal_error("%s: %s; trying again", source ? source->writer : worker->service->name, fault->text);
+	worker_database_trouble(worker, fault);
+	return true;
+}
+
+/* ---- connection, ownership ---- */
+
+static bool worker_connect(struct worker *worker)
+{
+	if (db_connected(worker->db))
+		return worker_monotonic() >= worker->reconnect_at;
+	if (worker_monotonic() < worker->reconnect_at)
+		return false;
+	/* An epoch is good only on the connection that took it. */
+	sources_forget_all(worker);
+	struct fault fault = FAULT_NONE;
+	enum verdict verdict = db_connect(worker->db, &fault);
+	if (verdict)
+		return worker_settle(worker, NULL, verdict, &fault), false;
+	return true;
+}
+
+static const char *const written_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_INBOUND, TOPIC_MESSAGES, TOPIC_DEAD };
+
+/* How many partitions the topics have that we write; known before anything is taken. */
+static bool worker_topics(struct worker *worker)
+{
+	while (worker->out_count < array_count(written_topics)) {
+		struct fault fault = FAULT_NONE;
+		const char *topic = written_topics[worker->out_count];
+		int32_t count = 0;
+		if (bus_partitions(worker->bus, topic, &count, 500, &fault)) {
+			if (!worker->broker_down) {
+				worker->broker_down = true;
+				journal_warning("broker: %s; waiting, no more lines until it is there", fault.text);
+				worker->status_at = 0;
+			}
+			return false;
+		}
+		worker->out_topics[worker->out_count] = topic;
+		worker->out_partitions[worker->out_count++] = count;
+	}
+	return true;
+}
+
+static void worker_leave(struct worker *worker)
+{
+	bool any = false;
+	for (size_t i = 0; i < worker->source_count; i++)
+		any |= worker->sources[i]->release;
+	if (!any)
+		return;
+	struct fault fault = FAULT_NONE;
+	if (db_connected(worker->db) && sources_beat(worker, true, &fault))
+		worker_settle(worker, NULL, RETRY, &fault);
+	for (size_t i = 0; i < worker->source_count; i++) {
+		struct source *source = worker->sources[i];
+		if (!source->release)
+			continue;
+		source->release = false;
+		source_forget(source);
+		source->generation = 0;
+		if (worker->service->owned)
+			worker->service->owned(worker->state, worker->service->topics[source->topic].name,
+					       source->partition, false);
+	}
+}
+
+static bool worker_mend(struct worker *worker)
+{
+	if (worker->producer_failed) {
+		struct fault fault = FAULT_NONE;
+		enum verdict verdict = bus_renew_producer(worker->bus, &fault);
+		if (verdict)
+			return worker_settle(worker, NULL, verdict, &fault), false;
+		worker->producer_failed = false;
+		sources_forget_all(worker);
+	}
+	if (!worker_connect(worker))
+		return false;
+	worker_leave(worker);
+	struct fault fault = FAULT_NONE;
+	enum verdict verdict = sources_take(worker, &fault);
+	if (verdict)
+		return worker_settle(worker, NULL, verdict, &fault), false;
+	worker_database_back(worker);
+	return true;
+}
+
+/* ---- work ---- */
+
+static bool timers_due(struct worker *worker, const struct source *source, bool records_wait)
+{
+	if (source->next_due == INSTANT_NONE || worker->timers_held_until || source->next_due > worker_now(worker))
+		return false;
+	/* What waits to be read may stop a clock in time: events first, but timers never starve. */
+	return !records_wait || worker_monotonic() - source->timers_at >= TIMERS_BETWEEN_EVENTS;
+}
+
+/* Runs what a source has to do; true when it did something. */
+static bool source_work(struct worker *worker, struct source *source, bool drained)
+{
+	struct fault fault = FAULT_NONE;
+	bool worked = false;
+	enum verdict verdict = OK;
+	if (!source->taken)
+		return false;
+	if (source->produced < source->out_seq) {
+		if (!publish_has_room(worker))
+			return false;
+		arena_reset(&worker->batch_arena);
+		verdict = publish_reload(worker, source, &fault);
+		if (verdict)
+			return worker_settle(worker, source, verdict, &fault);
+		if (source->produced < source->out_seq)
+			return true;
+	}
+	if (!publish_has_room(worker))
+		return false;
+	if (source->postings) {
+		arena_reset(&worker->batch_arena);
+		verdict = batch_run_postings(worker, source, &fault);
+		if (verdict)
+			return worker_settle(worker, source, verdict, &fault);
+		worked = true;
+	}
+	bool full = source->count >= (size_t)worker->conf.batch_max_events || source->bytes >= BATCH_BYTES_MAX;
+	bool old = source->count && worker_monotonic() - source->first_at >= BATCH_AGE;
+	if (source->taken && source->count && (full || old || drained)) {
+		arena_reset(&worker->batch_arena);
+		verdict = batch_run_items(worker, source, &fault);
+		if (verdict)
+			return worker_settle(worker, source, verdict, &fault);
+		worked = true;
+	}
+	if (source->taken && timers_due(worker, source, !drained || source->count)) {
+		instant due = source->next_due;
+		arena_reset(&worker->batch_arena);
+		verdict = batch_run_timers(worker, source, &fault);
+		if (verdict)
+			return worker_settle(worker, source, verdict, &fault);
+		worker->counters.lateness = worker_now(worker) - due;
+		worked = true;
+	}
+	return worked;
+}
+
+/* ---- looking after things ---- */
+
+static void worker_beat(struct worker *worker)
+{
+	struct fault fault = FAULT_NONE;
+	enum verdict verdict = sources_beat(worker, false, &fault);
+	if (verdict)
+		worker_settle(worker, NULL, verdict, &fault);
+}
+
+static void worker_watch(struct worker *worker)
+{
+	const struct service *service = worker->service;
+	int64_t monotonic = worker_monotonic();
+	if (!service->watch || (monotonic < worker->watch_at && !worker->watch_pending))
+		return;
+	worker->watch_at = monotonic + WATCH_EVERY;
+	struct fault fault = FAULT_NONE;
+	const struct db_result *rows = NULL;
+	enum verdict verdict = db_run(worker->db, service->watch, NULL, &rows, &fault);
+	if (verdict) {
+		worker_settle(worker, NULL, verdict, &fault);
+		return;
+	}
+	int64_t value = db_get_int(rows, 0, 0);
+	if (value == worker->watch_value && !worker->watch_pending)
+		return;
+	worker->watch_value = value;
+	worker->watch_pending = false;
+	for (size_t i = 0; i < worker->source_count; i++) {
+		const struct source *source = worker->sources[i];
+		if (source->taken && service->topics[source->topic].kind == TOPIC_LOG && !source->postings)
+			worker_post(worker, service->topics[source->topic].name, source->partition, "watch", STR("{}"));
+	}
+}
+
+static void worker_prune(struct worker *worker)
+{
+	int64_t monotonic = worker_monotonic();
+	if (monotonic < worker->prune_at)
+		return;
+	worker->prune_at = monotonic + 2 * SECOND;
+	for (size_t i = 0; i < worker->source_count; i++) {
+		struct source *source = worker->sources[i];
+		int64_t until = source->published_seq - worker->conf.outbox_keep;
+		if (!source->taken || until <= source->pruned_to)
+			continue;
+		struct db_params params = { .arena = &worker->batch_arena };
+		db_int(&params, source->id);
+		db_int(&params, until);
+		struct fault fault = FAULT_NONE;
+		const struct db_result *rows = NULL;
+		enum verdict verdict = db_run(worker->db, "outbox_prune", &params, &rows, &fault);
+		if (verdict) {
+			worker_settle(worker, NULL, verdict, &fault);
+			return;
+		}
+		if (db_affected(rows) < 5000)
+			source->pruned_to = until;
+	}
+}
+
+static int64_t worker_wait(const struct worker *worker, instant now)
+{
+	int64_t wait = WAIT_MAX, monotonic = worker_monotonic();
+	for (size_t i = 0; i < worker->source_count; i++) {
+		const struct source *source = worker->sources[i];
+		if (!source->taken)
+			continue;
+		if (source->next_due != INSTANT_NONE && !worker->timers_held_until && source->next_due - now < wait)
+			wait = source->next_due - now;
+		if (source->count && source->first_at + BATCH_AGE - monotonic < wait)
+			wait = source->first_at + BATCH_AGE - monotonic;
+	}
+	if (worker->wake_at - monotonic < wait)
+		wait = worker->wake_at - monotonic;
+	if (worker->service->watch && WATCH_EVERY < wait)
+		wait = WATCH_EVERY;
+	if (BEAT_EVERY < wait)
+		wait = BEAT_EVERY;
+	return wait < 0 ? 0 : wait;
+}
+
+int64_t worker_turn(struct worker *worker)
+{
+	arena_reset(&worker->batch_arena);
+	bus_serve(worker->bus);
+	bool drained = read_records(worker, READ_AHEAD) < READ_AHEAD;
+	clock_watch(worker);
+	bool worked = false;
+	if (worker_topics(worker) && worker_mend(worker)) {
+		for (size_t i = 0; i < worker->source_count && !worker->stopping; i++) {
+			struct source *source = worker->sources[(worker->turn_from + i) % worker->source_count];
+			if (db_connected(worker->db))
+				worked |= source_work(worker, source, drained);
+		}
+		worker->turn_from = worker->source_count ? (worker->turn_from + 1) % worker->source_count : 0;
+		arena_reset(&worker->batch_arena);
+		if (db_connected(worker->db))
+			worker_beat(worker);
+		if (db_connected(worker->db))
+			worker_watch(worker);
+		if (db_connected(worker->db))
+			worker_prune(worker);
+	}
+	instant now = worker_now(worker);
+	worker->wake_at = INT64_MAX;
+	if (worker->service->turn)
+		worker->service->turn(worker->state, worker, now);
+	worker_status(worker);
+	return worked && !worker->stopping ? 0 : worker_wait(worker, now);
+}

@@ -1,0 +1,455 @@
+/* worker_main: arguments, configuration, signals, the event loop around worker_turn, and a stop in good order.
+ *
+ * Exit status: 0 asked to stop, 78 misconfigured (nothing was touched), 1 anything else. */
+#include "common/worker/inner.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "common/io/journal.h"
+
+#define FLUSH_MS 5000
+#define LEAVE_MS 2000
+
+static const struct conf_key worker_keys[] = {
+	{ "brokers", CONF_STRING, NULL, 0, 0, offsetof(struct worker_conf, brokers),
+	  "Kafka's bootstrap servers, host:port separated by commas. TLS and SASL: kafka.security.protocol and so on." },
+	{ "database", CONF_STRING, NULL, 0, 0, offsetof(struct worker_conf, database),
+	  "libpq connection string of this daemon's role; without a password (see database_password)." },
+	{ "database_password", CONF_SECRET, "", 0, 0, offsetof(struct worker_conf, database_password),
+	  "The role's password: credential:NAME or file:PATH." },
+	{ "instance", CONF_STRING, "1", 0, 0, offsetof(struct worker_conf, instance),
+	  "Name of this instance, unique among the daemons of this service; the same after a restart." },
+	{ "metrics_listen", CONF_STRING, "", 0, 0, offsetof(struct worker_conf, metrics_listen),
+	  "Address of /metrics and /healthz, 127.0.0.1:9100; empty: none." },
+	{ "log_level", CONF_STRING, "info", 0, 0, offsetof(struct worker_conf, log_level),
+	  "error, warning, notice, info or debug." },
+	{ "batch_max_events", CONF_INT, "500", 1, BATCH_EVENTS_MAX, offsetof(struct worker_conf, batch_max_events),
+	  "Events of one transaction at most." },
+	{ "outstanding_max", CONF_INT, "20000", 1000, 90000, offsetof(struct worker_conf, outstanding_max),
+	  "Facts handed to the producer and not yet acknowledged, at most; beyond that input waits." },
+	{ "outbox_keep", CONF_INT, "20000", 0, INT64_MAX, offsetof(struct worker_conf, outbox_keep),
+	  "Published rows that each source keeps in its outbox, for publishing again after a broker's loss." },
+	{ "reconnect_max", CONF_DURATION, "2s", 100 * MILLISECOND, MINUTE, offsetof(struct worker_conf, reconnect_max),
+	  "Longest pause between attempts to reach the database." },
+	{ 0 }
+};
+
+/* ---- what the bus says ---- */
+
+static void on_ownership(void *userdata, bool owned, const int *topics, const int32_t *partitions, size_t count)
+{
+	struct worker *worker = userdata;
+	worker->group_joined = true;
+	worker->assignment_changed = true;
+	for (size_t i = 0; i < count; i++) {
+		struct source *source = source_add(worker, topics[i], partitions[i]);
+		source->release = !owned && source->taken;
+		source->owned = owned;
+	}
+	journal_info("%zu lane%s and other partitions %s", count, count == 1 ? "" : "s", owned ? "are ours now" : "are no longer ours");
+	worker->status_at = 0;
+}
+
+static void on_delivered(void *userdata, bool ok, uint64_t tag, int64_t seq, const char *error)
+{
+	struct worker *worker = userdata;
+	if (ok) {
+		publish_acknowledged(worker, tag, seq);
+		return;
+	}
+	if (!worker->producer_failed)
+		journal_warning("publishing failed (%s); the producer is made anew and goes on at the last acknowledged fact", error);
+	worker->producer_failed = true;
+}
+
+static void on_reachable(void *userdata, bool down, const char *why)
+{
+	struct worker *worker = userdata;
+	if (down && !worker->broker_down)
+		journal_warning("broker: %s; everything waits, no more lines until it is back", why);
+	if (!down && worker->broker_down)
+		journal_notice("broker: back");
+	worker->broker_down = down;
+	worker->status_at = 0;
+}
+
+static void on_fatal(void *userdata, const char *why)
+{
+	struct worker *worker = userdata;
+	journal_error("broker: %s; stopping, nothing is lost", why);
+	worker->exit_status = 1;
+	worker->stopping = true;
+}
+
+static void on_idle(void *userdata)
+{
+	struct worker *worker = userdata;
+	if (!worker->stopping)
+		(void)read_records(worker, 64);
+}
+
+/* ---- status, metrics ---- */
+
+void worker_status(struct worker *worker)
+{
+	int64_t monotonic = worker_monotonic();
+	size_t owned = 0, taken = 0;
+	for (size_t i = 0; i < worker->source_count; i++) {
+		owned += worker->sources[i]->owned;
+		taken += worker->sources[i]->owned && worker->sources[i]->taken;
+	}
+	if (!worker->ready && worker->group_joined && !worker->database_down && !worker->broker_down && owned == taken &&
+	    db_connected(worker->db)) {
+		worker->ready = true;
+		(void)sd_notify(0, "READY=1");
+		journal_notice("ready: %zu partitions", owned);
+		worker->status_at = 0;
+	}
+	if (monotonic < worker->status_at + SECOND && worker->status_at)
+		return;
+	double seconds = worker->status_at ? (double)(monotonic - worker->status_at) / (double)SECOND : 1;
+	double rate = (double)(worker->counters.events - worker->status_events) / seconds;
+	worker->status_at = monotonic;
+	worker->status_events = worker->counters.events;
+	if (worker->database_down)
+		(void)sd_notifyf(0, "STATUS=waiting for the database for %lld s",
+				 (long long)((monotonic - worker->database_down_at) / SECOND));
+	else if (worker->broker_down)
+		(void)sd_notify(0, "STATUS=waiting for the broker");
+	else if (!worker->ready)
+		(void)sd_notify(0, "STATUS=joining the group");
+	else
+		(void)sd_notifyf(0, "STATUS=%zu partitions, %.0f events/s, %llu refused, %zu facts not yet acknowledged", taken, rate,
+				 (unsigned long long)worker->counters.refused, bus_outstanding(worker->bus));
+}
+
+static void render_metrics(void *userdata, struct buf *out)
+{
+	struct worker *worker = userdata;
+	const struct counters *c = &worker->counters;
+	const char *name = worker->service->name;
+	const struct {
+		const char *name, *type, *help;
+		double value;
+	} lines[] = {
+		{ "aftercare_events_total", "counter", "Events that took effect, were refused or were repeats.", (double)c->events },
+		{ "aftercare_skipped_total", "counter", "Records passed over unread.", (double)c->skipped },
+		{ "aftercare_repeats_total", "counter", "Events that had been handled before.", (double)c->repeats },
+		{ "aftercare_refused_total", "counter", "Dead letters written.", (double)c->refused },
+		{ "aftercare_facts_total", "counter", "Records committed to the outbox.", (double)c->facts },
+		{ "aftercare_published_total", "counter", "Records acknowledged by the broker.", (double)c->acknowledged },
+		{ "aftercare_batches_total", "counter", "Transactions committed.", (double)c->batches },
+		{ "aftercare_timers_total", "counter", "Timers fired.", (double)c->timers },
+		{ "aftercare_takes_total", "counter", "Sources taken.", (double)c->takes },
+		{ "aftercare_retries_total", "counter", "Transactions given up because of an outage or a lost row.", (double)c->retries },
+		{ "aftercare_outstanding", "gauge", "Records handed to the producer and not yet acknowledged.",
+		  (double)bus_outstanding(worker->bus) },
+		{ "aftercare_timer_lateness_seconds", "gauge", "How late the last timer was fired.",
+		  (double)c->lateness / (double)SECOND },
+		{ "aftercare_database_up", "gauge", "1 when the database is reached.", worker->database_down ? 0 : 1 },
+		{ "aftercare_broker_up", "gauge", "1 when the broker is reached.", worker->broker_down ? 0 : 1 },
+	};
+	for (size_t i = 0; i < array_count(lines); i++)
+		metrics_line(out, lines[i].name, lines[i].type, lines[i].help, "service", name, lines[i].value);
+	if (worker->service->metrics)
+		worker->service->metrics(worker->state, out);
+}
+
+static bool is_healthy(void *userdata)
+{
+	const struct worker *worker = userdata;
+	return worker->ready && !worker->database_down && !worker->broker_down;
+}
+
+/* ---- loop ---- */
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct worker *worker = userdata;
+	(void)source;
+	(void)info;
+	worker->stopping = true;
+	return 0;
+}
+
+static int on_bus(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	uint64_t count;
+	(void)source;
+	(void)events;
+	(void)userdata;
+	while (read(fd, &count, sizeof(count)) == sizeof(count))
+		;
+	return 0;
+}
+
+static int on_metrics(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct worker *worker = userdata;
+	(void)source;
+	(void)fd;
+	(void)events;
+	metrics_serve(worker->metrics);
+	return 0;
+}
+
+static int on_service_fd(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	/* The turn that follows looks at it. */
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)userdata;
+	return 0;
+}
+
+static int loop_open(struct worker *worker, sd_event **ret_loop)
+{
+	sd_event *loop = NULL;
+	int r = sd_event_default(&loop);
+	if (r >= 0)
+		r = sd_event_add_signal(loop, NULL, SIGTERM, on_signal, worker);
+	if (r >= 0)
+		r = sd_event_add_signal(loop, NULL, SIGINT, on_signal, worker);
+	if (r >= 0)
+		r = sd_event_add_io(loop, NULL, bus_fd(worker->bus), EPOLLIN, on_bus, worker);
+	if (r >= 0 && worker->metrics)
+		r = sd_event_add_io(loop, NULL, metrics_fd(worker->metrics), EPOLLIN, on_metrics, worker);
+	if (r >= 0)
+		r = sd_event_set_watchdog(loop, true);
+	*ret_loop = loop;
+	return r;
+}
+
+static void loop_run(struct worker *worker, sd_event *loop)
+{
+	sd_event_source *service_source = NULL;
+	int service_fd = -1;
+	int64_t wait = 0, served_at = 0;
+	while (!worker->stopping) {
+		int r = sd_event_run(loop, (uint64_t)wait);
+		if (r < 0 && r != -EINTR) {
+			journal_error("event loop: %s; stopping", strerror(-r));
+			worker->exit_status = 1;
+			return;
+		}
+		wait = worker_turn(worker);
+		if (worker->metrics && worker_monotonic() - served_at > SECOND) {
+			served_at = worker_monotonic();
+			metrics_serve(worker->metrics);
+		}
+		if (worker->wait_fd != service_fd) {
+			service_source = sd_event_source_disable_unref(service_source);
+			service_fd = worker->wait_fd;
+			if (service_fd >= 0)
+				(void)sd_event_add_io(loop, &service_source, service_fd, EPOLLIN, on_service_fd, worker);
+		}
+	}
+	sd_event_source_disable_unref(service_source);
+}
+
+/* What was begun is finished: everything published, the rows left in good order, the group left. */
+static void worker_stop(struct worker *worker)
+{
+	(void)sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+	if (worker->bus && !worker->producer_failed && !worker->broker_down)
+		(void)bus_flush(worker->bus, FLUSH_MS);
+	if (worker->db && db_connected(worker->db)) {
+		struct fault fault = FAULT_NONE;
+		for (size_t i = 0; i < worker->source_count; i++)
+			worker->sources[i]->release = true;
+		arena_reset(&worker->batch_arena);
+		if (sources_beat(worker, true, &fault))
+			journal_warning("leaving: %s; the next owner checks what was going on", fault.text);
+	}
+	/* No leaving of the group: with static membership the same instance comes back to its lanes without a rebalance. */
+	bus_free(worker->bus, LEAVE_MS);
+	for (size_t i = 0; i < worker->source_count; i++)
+		source_free(worker->sources[i]);
+	mem_free(worker->sources);
+	if (worker->service->close && worker->state)
+		worker->service->close(worker->state);
+	metrics_free(worker->metrics);
+	db_free(worker->db);
+	arena_done(&worker->batch_arena);
+	arena_done(&worker->spare_arena);
+	arena_done(&worker->scratch_arena);
+}
+
+/* ---- start ---- */
+
+static int usage(FILE *out, const struct service *service)
+{
+	fprintf(out,
+		"usage: aftercare-%s [--config FILE] [--check-config | --print-config | --config-reference | --help]\n\n%s\n\n"
+		"  --config FILE         read FILE (default /etc/aftercare/%s.conf)\n"
+		"  --check-config        say whether the configuration is right, and stop\n"
+		"  --print-config        print every key with its value in force, and stop\n"
+		"  --config-reference    print what every key means, and stop\n\n"
+		"It runs until SIGTERM and tells systemd how it is. See aftercare(7).\n",
+		service->name, service->summary, service->name);
+	return out == stderr ? EX_USAGE : 0;
+}
+
+static enum journal_level level_of(const char *name)
+{
+	static const char *const names[] = { "error", "warning", "notice", "info", "debug" };
+	for (size_t i = 0; i < array_count(names); i++) {
+		if (strcmp(names[i], name) == 0)
+			return (enum journal_level)(JOURNAL_ERROR + i);
+	}
+	return JOURNAL_INFO;
+}
+
+/* libpq's quoting: a backslash before quotes and backslashes. */
+static const char *conninfo_with_password(struct arena *arena, const char *conninfo, const char *password)
+{
+	struct buf text = { 0 };
+	buf_z(&text, conninfo);
+	buf_z(&text, " password='");
+	for (const char *p = password; *p; p++) {
+		if (*p == '\'' || *p == '\\')
+			buf_char(&text, '\\');
+		buf_char(&text, *p);
+	}
+	buf_char(&text, '\'');
+	const char *result = str_z(arena, buf_view(&text));
+	buf_done(&text);
+	return result;
+}
+
+static enum verdict worker_open(struct worker *worker, const void *service_conf, struct fault *fault)
+{
+	const struct service *service = worker->service;
+	const char *sql[16] = { "common/worker/ledger.sql", "common/worker/ticket.sql", "common/worker/knowledge.sql" };
+	size_t n = 3;
+	for (size_t i = 0; service->sql && service->sql[i] && n < array_count(sql) - 1; i++)
+		sql[n++] = service->sql[i];
+	const char *conninfo = worker->conf.database;
+	if (worker->conf.database_password)
+		conninfo = conninfo_with_password(&worker->batch_arena, conninfo, worker->conf.database_password);
+	char client[64], group[64], instance[192];
+	snprintf(client, sizeof(client), "aftercare-%s", service->name);
+	snprintf(group, sizeof(group), "aftercare-%s", service->name);
+	snprintf(instance, sizeof(instance), "aftercare-%s-%s", service->name, worker->conf.instance);
+	worker->db = db_new(conninfo, client, service->name, sql);
+	db_set_idle(worker->db, on_idle, worker);
+
+	enum verdict verdict = service->open ? service->open(worker, service_conf, &worker->state, fault) : OK;
+	if (verdict)
+		return verdict;
+	const char *topics[TOPICS_MAX] = { 0 };
+	for (int i = 0; service->topics[i].name && i < TOPICS_MAX - 1; i++)
+		topics[i] = service->topics[i].name;
+	struct bus_options options = { .brokers = worker->conf.brokers, .client = client, .group = group, .instance = instance };
+	options.passes = conf_passes(worker->conf_owner, &options.pass_count);
+	const struct bus_callbacks callbacks = { on_ownership, on_delivered, on_reachable, on_fatal, worker };
+	verdict = bus_new(&options, &callbacks, &worker->bus, fault);
+	if (verdict)
+		return verdict;
+	if (worker->conf.metrics_listen && *worker->conf.metrics_listen) {
+		verdict = metrics_new(worker->conf.metrics_listen, render_metrics, is_healthy, worker, &worker->metrics, fault);
+		if (verdict)
+			return verdict;
+	}
+	return bus_subscribe(worker->bus, topics, fault);
+}
+
+static int worker_run(struct worker *worker, const void *service_conf)
+{
+	/* Blocked before librdkafka makes its threads, which inherit the mask. */
+	sigset_t mask;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	struct fault fault = FAULT_NONE;
+	sd_event *loop = NULL;
+	enum verdict verdict = worker_open(worker, service_conf, &fault);
+	if (verdict) {
+		journal_error("%s; nothing was started", fault.text);
+		worker_stop(worker);
+		return EX_CONFIG;
+	}
+	int r = loop_open(worker, &loop);
+	if (r < 0) {
+		journal_error("event loop: %s", strerror(-r));
+		worker->exit_status = 1;
+	} else {
+		journal_notice("started");
+		loop_run(worker, loop);
+	}
+	worker_stop(worker);
+	sd_event_unref(loop);
+	journal_notice("stopped");
+	return worker->exit_status;
+}
+
+int worker_main(const struct service *service, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },      { "check-config", no_argument, NULL, 'k' },
+		{ "print-config", no_argument, NULL, 'p' },      { "config-reference", no_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },              { 0 }
+	};
+	char path[128];
+	snprintf(path, sizeof(path), "/etc/aftercare/%s.conf", service->name);
+	const char *config = path;
+	int mode = 0;
+	for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+		if (c == 'c')
+			config = optarg;
+		else if (c == 'h')
+			return usage(stdout, service);
+		else if (c == '?')
+			return usage(stderr, service);
+		else
+			mode = c;
+	}
+	if (optind < argc)
+		return usage(stderr, service);
+
+	struct worker worker = { .service = service, .wait_fd = -1, .wake_at = INT64_MAX };
+	void *service_conf = mem_zero(service->conf_size + 1);
+	static const struct conf_key no_keys[] = { { 0 } };
+	const struct conf_table tables[] = { { worker_keys, &worker.conf },
+					     { service->keys ? service->keys : no_keys, service_conf }, { 0 } };
+	char identifier[64];
+	snprintf(identifier, sizeof(identifier), "aftercare-%s", service->name);
+	if (mode == 'r') {
+		conf_reference(tables, stdout);
+		mem_free(service_conf);
+		return 0;
+	}
+	struct fault fault = FAULT_NONE;
+	int status = 0;
+	journal_open(identifier, JOURNAL_INFO);
+	if (conf_load(config, tables, stderr, &worker.conf_owner, &fault)) {
+		journal_error("%s", fault.text);
+		mem_free(service_conf);
+		return EX_CONFIG;
+	}
+	if (mode == 'p')
+		conf_print(worker.conf_owner, tables, stdout);
+	else if (mode == 'k')
+		printf("%s: %s is right\n", identifier, config);
+	else {
+		journal_open(identifier, level_of(worker.conf.log_level));
+		status = worker_run(&worker, service_conf);
+	}
+	conf_free(worker.conf_owner);
+	mem_free(service_conf);
+	return status;
+}

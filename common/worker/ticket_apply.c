@@ -1,0 +1,157 @@
+/* What a fact of the log means for a ticket. Routing ends with the same ticket as a projection of its own facts; a test
+ * compares the two. Also how a ticket fact begins. */
+#include "common/worker/ticket.h"
+
+#include <string.h>
+
+const char *const ticket_fact_members[] = { "ticket", "request", "revision", "kind", "state", "at", "decided_at", "policy", NULL };
+
+/* Members of ticket.registered that are the system's, not the request's. */
+static const char *const registered_members[] = { "ticket", "request", "revision", "state", "at", "decided_at", "policy",
+						  "received_at", "entitlement", "missing", "related", "policies", "lifecycle", NULL };
+
+void ticket_fact_open(struct writer *writer, const struct ticket *ticket, int32_t revision, instant at, instant now)
+{
+	write_open(writer, '{');
+	write_member(writer, "ticket", ticket->id);
+	write_member_int(writer, "revision", revision);
+	write_member(writer, "kind", ticket->kind);
+	write_member(writer, "state", state_name(ticket->state));
+	write_member_instant(writer, "at", at);
+	write_member_instant(writer, "decided_at", now);
+	write_key(writer, "policy");
+	write_open(writer, '{');
+	write_member(writer, "id", ticket->policies[0].id);
+	write_member_int(writer, "version", ticket->policies[0].version);
+	write_close(writer, '}');
+}
+
+static struct str words_of_array(const struct doc *doc, uint32_t array, struct arena *arena)
+{
+	struct str text = STR_NONE;
+	for (uint32_t node = doc_first(doc, array); node; node = doc_next(doc, array, node)) {
+		struct str word = doc_string(doc, node, arena);
+		text = text.p ? str_format(arena, "%.*s %.*s", STR_ARG(text), STR_ARG(word)) : word;
+	}
+	return text;
+}
+
+static void data_merge(struct batch *batch, struct ticket *ticket, const struct doc *doc, const char *const *except)
+{
+	struct doc base = { 0 };
+	struct fault ignored = FAULT_NONE;
+	struct str data = ticket->data.p ? ticket->data : STR("{}");
+	if (doc_parse(&base, data, batch->arena, &ignored))
+		return;
+	struct buf merged = { 0 };
+	struct writer writer = { .buf = &merged };
+	write_merged(&writer, &base, 0, doc, 0, except);
+	ticket->data = str_copy(batch->arena, buf_view(&merged));
+	buf_done(&merged);
+}
+
+static void policies_read(struct ticket *ticket, const struct doc *doc, struct arena *arena)
+{
+	uint32_t list = doc_member(doc, 0, STR("policies"));
+	ticket->policy_count = 0;
+	for (uint32_t node = doc_first(doc, list); node && ticket->policy_count < TICKET_POLICIES_MAX;
+	     node = doc_next(doc, list, node)) {
+		int64_t version = 0;
+		doc_int64(doc, doc_member(doc, node, STR("version")), &version);
+		ticket->policies[ticket->policy_count++] =
+			(struct policy_ref){ doc_string(doc, doc_member(doc, node, STR("id")), arena), (int32_t)version };
+	}
+}
+
+static void apply_registered(struct batch *batch, struct ticket *ticket, const struct item *item)
+{
+	const struct event *event = &item->event;
+	const struct doc *doc = &event->doc;
+	struct arena *arena = batch->arena;
+	int64_t lifecycle = 0;
+	ticket->known = true;
+	ticket->received_at = doc_instant(doc, doc_member(doc, 0, STR("received_at")));
+	ticket->severity = doc_get(doc, "severity", arena);
+	ticket->mode = doc_get(doc, "mode", arena);
+	ticket->channel = doc_get(doc, "channel", arena);
+	ticket->priority = doc_get(doc, "priority", arena);
+	static const char *const customers[] = { "customer.id", "customer.phone", "customer.email" };
+	for (size_t i = 0; i < array_count(customers) && !ticket->customer.p; i++)
+		ticket->customer = doc_get(doc, customers[i], arena);
+	ticket->missing = words_of_array(doc, doc_member(doc, 0, STR("missing")), arena);
+	policies_read(ticket, doc, arena);
+	doc_int64(doc, doc_member(doc, 0, STR("lifecycle")), &lifecycle);
+	ticket->lifecycle = (int32_t)lifecycle;
+	ticket->cause_id = event->cause_id;
+	ticket->cause_source = event->cause_source;
+	ticket->traceparent = event->traceparent;
+	ticket->tracestate = event->tracestate;
+	data_merge(batch, ticket, doc, registered_members);
+}
+
+static void apply_member(struct str *field, const struct doc *doc, const char *name, struct arena *arena)
+{
+	struct str value = doc_get(doc, name, arena);
+	if (value.p)
+		*field = value;
+}
+
+/* The facts that change more than state and revision. */
+static void apply_named(struct batch *batch, struct ticket *ticket, const struct item *item, struct str name)
+{
+	static const char *const graded[] = { "ticket", "request", "revision", "state", "at", "decided_at", "policy", "by", "note",
+					      "backdated_s", NULL };
+	const struct doc *doc = &item->event.doc;
+	struct arena *arena = batch->arena;
+	if (str_is(name, "ticket.incomplete") || str_is(name, "ticket.supplemented")) {
+		if (str_is(name, "ticket.supplemented"))
+			data_merge(batch, ticket, doc, registered_members);
+		ticket->missing = words_of_array(doc, doc_member(doc, 0, STR("missing")), arena);
+		apply_member(&ticket->severity, doc, "severity", arena);
+		apply_member(&ticket->mode, doc, "mode", arena);
+	} else if (str_is(name, "ticket.classified")) {
+		data_merge(batch, ticket, doc, graded);
+		apply_member(&ticket->severity, doc, "severity", arena);
+		apply_member(&ticket->priority, doc, "priority", arena);
+	} else if (str_is(name, "ticket.mode_chosen")) {
+		apply_member(&ticket->mode, doc, "mode", arena);
+	} else if (str_is(name, "ticket.assigned") || str_is(name, "ticket.owner_changed")) {
+		apply_member(&ticket->owner, doc, "to", arena);
+		apply_member(&ticket->owner_role, doc, "role", arena);
+		apply_member(&ticket->priority, doc, "priority", arena);
+		ticket->assigned_at = item->event.time;
+		ticket->unassignable = false;
+	} else if (str_is(name, "ticket.unassignable")) {
+		ticket->unassignable = true;
+	} else if (str_is(name, "ticket.resolved")) {
+		ticket->resolved_at = item->event.time;
+	} else if (str_is(name, "ticket.reopened")) {
+		int64_t count = ticket->reopened + 1;
+		doc_int64(doc, doc_member(doc, 0, STR("count")), &count);
+		ticket->reopened = (int32_t)count;
+		ticket->resolved_at = INSTANT_NONE;
+		ticket->closed_at = INSTANT_NONE;
+	} else if (str_is(name, "ticket.closed")) {
+		ticket->closed_at = item->event.time;
+	}
+}
+
+void ticket_apply(struct batch *batch, struct ticket *ticket, const struct item *item)
+{
+	struct str name = item->event.name;
+	const struct doc *doc = &item->event.doc;
+	if (!str_starts(name, STR("ticket.")) || doc->count == 0)
+		return;
+	enum state state = state_of(doc_get(doc, "state", batch->arena));
+	int64_t revision = ticket->revision;
+	doc_int64(doc, doc_member(doc, 0, STR("revision")), &revision);
+	if (str_is(name, "ticket.registered"))
+		apply_registered(batch, ticket, item);
+	else
+		apply_named(batch, ticket, item, name);
+	apply_member(&ticket->kind, doc, "kind", batch->arena);
+	if (state != STATE_NONE)
+		ticket->state = state;
+	ticket->revision = (int32_t)revision;
+	ticket->changed = true;
+}
