@@ -63,5 +63,6 @@ kafka_define() {
 	fi
 	# Its shutdown takes a second or two; when it does not come to an end, a killed Kafka recovers its logs at the next start.
 	ask define broker rank=1 patience=20 ready="${brokers##*:}" -- "$java" -Xms256m -Xmx512m -XX:+UseSerialGC \
-		-Dorg.slf4j.simpleLogger.showDateTime=true -cp "$lib/*" kafka.Kafka "$dir/conf/kafka.properties"
+		-Dorg.slf4j.simpleLogger.showDateTime=true \
+		"-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS" -cp "$lib/*" kafka.Kafka "$dir/conf/kafka.properties"
 }

@@ -24,7 +24,7 @@ postgres_settings() {
 postgres_programs() {
 	local version="" candidate
 	version=$(as_postgres cat "$pg_home/data/PG_VERSION" 2>/dev/null || true)
-	for candidate in "${PGBIN:-}" "/usr/lib/postgresql/$version/bin" \
+	for candidate in "/usr/lib/postgresql/$version/bin" \
 		$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t/ -k5,5nr) "$(dirname "$(command -v postgres || echo /none)")"; do
 		if [ -x "$candidate/initdb" ] && [ -x "$candidate/postgres" ]; then
 			pg_bin=$candidate

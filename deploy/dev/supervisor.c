@@ -3,6 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,7 +22,7 @@
 
 #include "supervisor.h"
 
-enum { LAST_RUN_MS = 60000 };
+enum { LAST_RUN_MS = 10000 };
 
 static const char usage[] =
     "usage: aftercare-supervisor run DIR              keep the processes of the stack in DIR, in the background\n"
@@ -121,16 +122,55 @@ static int notify(const char *text)
 		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0;
 }
 
+/* Ends what still holds the lock: processes of this DIR whose supervisor was killed and that do not listen to their stop
+ * signal (or children of theirs, which got none). Holding the lock is what tells them from all others. */
+static void kill_holders(int lock)
+{
+	DIR *proc = opendir("/proc");
+	struct stat wanted;
+	struct dirent *e;
+
+	if (!proc || fstat(lock, &wanted))
+		return;
+	while ((e = readdir(proc))) {
+		char path[300];
+		int pid = atoi(e->d_name);
+		struct dirent *f;
+		DIR *fds;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+		if (pid <= 0 || pid == getpid() || !(fds = opendir(path)))
+			continue;
+		while ((f = readdir(fds))) {
+			struct stat st;
+
+			if (fstatat(dirfd(fds), f->d_name, &st, 0) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino) {
+				say("pid %d of the last run is still there, SIGKILL", pid);
+				kill(pid, SIGKILL);
+				break;
+			}
+		}
+		closedir(fds);
+	}
+	closedir(proc);
+}
+
 /* One supervisor for each DIR, and none before the last process of the run before has gone. */
 static int take_lock(void)
 {
 	int fd = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	const struct timespec nap = { .tv_nsec = 20 * 1000000 }; /* flock knows no time limit */
-	int64_t until = now_ms() + LAST_RUN_MS;
+	int64_t patience = now_ms() + LAST_RUN_MS, until = patience + LAST_RUN_MS;
 
 	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK || now_ms() > until)
+		int64_t now = now_ms();
+
+		if (errno != EWOULDBLOCK || now > until)
 			return -1;
+		if (now > patience) {
+			kill_holders(fd);
+			patience = INT64_MAX;
+		}
 		nanosleep(&nap, NULL);
 	}
 	return fd;
