@@ -57,7 +57,10 @@ enum match_test {
 	MATCH_EXISTS, MATCH_MISSING,
 	MATCH_GT, MATCH_GTE, MATCH_LT, MATCH_LTE,  /* numbers, else times, else durations, of values[0] */
 	MATCH_WITHIN,     /* a time no further than `within` before or after now */
-	MATCH_NOT, MATCH_ANY, MATCH_ALL,           /* of the `span` steps that follow: groups of steps, see match.c */
+	/* Of the `span` steps that follow: NOT and ALL take them as one conjunction, ANY as alternatives (each one step; a
+	 * whole match stands there as an ALL). */
+	MATCH_NOT, MATCH_ANY, MATCH_ALL,
+	MATCH_TEST_MAX
 };
 
 struct match_step {
@@ -73,9 +76,11 @@ struct match_step {
 struct match {
 	const struct match_step *steps;
 	uint32_t count;
+	int64_t zone_offset_us;           /* of the policy's zone: where a date without time begins */
 };
 
-/* vector has one value per interned attribute. Missing paths never hold but under NOT and MISSING. */
+/* vector has one value per interned attribute (NULL: all absent). Missing paths never hold but under NOT and MISSING.
+ * Where one side of a comparison is a date without time, days are compared. */
 bool match_holds(const struct match *match, const struct value *vector, instant now);
 
 #endif

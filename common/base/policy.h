@@ -78,12 +78,14 @@ enum limit_type { LIMIT_DURATION, LIMIT_EVENT };
 struct limit {
 	enum limit_type type;
 	struct duration duration;
-	uint32_t attribute;          /* LIMIT_EVENT: the attribute that holds the instant */
+	uint32_t attribute;          /* LIMIT_EVENT: the attribute of the start event that holds the instant */
 };
 struct clock_warning {
 	int percent;                 /* > 0: at that share of the limit */
 	struct duration before;      /* else: that long before due */
 };
+/* Several clocks may have one name with different matches (response: urgent 2 h, general 24 h). They are alternatives:
+ * a ticket has at most one clock of a name and policy, of the first rule whose match holds. */
 struct clock_rule {
 	struct str name;
 	struct match match;
@@ -96,7 +98,8 @@ struct clock_rule {
 	struct actions on_warn, on_breach, on_met;
 };
 
-/* ---- routing (section 6) ---- */
+/* ---- routing (section 6) ----
+ * `skill` and `role` of the need hold for the pool only: a rule that names a person, role or level says itself who. */
 enum need_type { NEED_SKILL, NEED_ON_POST, NEED_ONBOARDED, NEED_CERTIFICATE, NEED_ROLE, NEED_NOT_NAMED, NEED_LANGUAGE,
 		 NEED_CAPACITY };
 enum certificate_need { CERTIFICATE_NONE, CERTIFICATE_PREFER, CERTIFICATE_REQUIRE };
@@ -120,10 +123,11 @@ struct route_rule {
 	struct str to;               /* role, level ("management") or person path */
 	uint32_t attribute;          /* ROUTE_PERSON */
 	bool else_next;              /* nobody there: try the next rule */
+	bool binding;                /* a manual dispatch that goes elsewhere is refused as well (C092) */
 };
 enum preference { PREFER_CERTIFICATE, PREFER_LEVEL, PREFER_SAME_CUSTOMER, PREFER_FEWEST_OPEN, PREFER_LONGEST_IDLE, PREFER_ID };
 struct routing_policy {
-	bool present;
+	bool present;                /* false: the system dispatches nobody, people do (staff.assigned) */
 	struct routing_need need;
 	const struct route_rule *rules;
 	size_t rule_count;
@@ -166,6 +170,25 @@ struct programme {
 	size_t then_count;
 };
 
+/* ---- steps of the lifecycle (4): of the shared table, and of a policy's own `allow` ---- */
+enum target_type { TARGET_SAME, TARGET_STATE, TARGET_BEFORE_WAITING };
+struct transition {
+	struct str claim;
+	struct match match;              /* over event.* and the ticket */
+	state_set in;                    /* states it is allowed in */
+	bool within_reopen;              /* in `closed` only as long as the policy's reopen_within says */
+	bool without_confirmation;       /* only where no policy of the ticket needs the customer's confirmation */
+	struct str fact;                 /* the fact it gives */
+	struct str follows;              /* a further fact behind it (ticket.escalated); absent: none */
+	enum target_type target;
+	enum state to;                   /* TARGET_STATE */
+	state_set moves;                 /* the states that it moves to the target; in the others it stays (default: all) */
+	bool when_complete;              /* moves only when nothing is missing; allowed also when something is */
+	bool waits;                      /* remembers the state before (the first one, when it waits already) */
+	bool reopens;                    /* counts, clears the evidence */
+	bool regrade;
+};
+
 /* ---- intake (3) ---- */
 struct required_rule {
 	struct match match;
@@ -173,10 +196,12 @@ struct required_rule {
 	size_t field_count;
 };
 enum doer { BY_SYSTEM, BY_PERSON };
-struct step_rule {                       /* verify, classify */
+/* verify, classify. The first whose match holds speaks; without any: by the system, needing nothing. */
+struct step_rule {
 	struct match match;
 	enum doer by;
-	struct strings need;             /* attributes that must be known before it can be done by the system */
+	struct strings need;             /* attributes that must be known before it can be done by the system; else a person's */
+	const uint32_t *need_attributes; /* the same as indices, need.count of them */
 };
 
 struct policy {
@@ -189,7 +214,9 @@ struct policy {
 	struct match applies;
 	int rank;                        /* customer 3 > product 2 > kind 1 > default 0 */
 	struct str zone, calendar;
+	int64_t zone_offset_us;          /* of `zone` from UTC: for instant_add and for dates */
 	bool statutory;
+	struct strings approval;         /* who approves a version, in order: "department", "management" */
 
 	struct strings channels;         /* empty: the contract's */
 	const struct required_rule *required;
@@ -206,6 +233,9 @@ struct policy {
 	size_t permission_count;
 	bool has_reopen_within;
 	struct duration reopen_within;
+	bool no_confirmation;            /* closing does not need the customer's confirmation (lifecycle.confirmation: false) */
+	const struct transition *allow;  /* further steps, where the shared table has none */
+	size_t allow_count;
 
 	const struct clock_rule *clocks;
 	size_t clock_count;
@@ -221,21 +251,6 @@ struct policy {
 };
 
 /* ---- the shared lifecycle (policy.md 4; deploy/policies/lifecycle.json) ---- */
-enum target_type { TARGET_SAME, TARGET_STATE, TARGET_BEFORE_WAITING };
-struct transition {
-	struct str claim;
-	struct match match;              /* over event.* and the ticket */
-	state_set in;                    /* states it is allowed in */
-	bool within_reopen;              /* in `closed` only as long as the policy's reopen_within says */
-	struct str fact;                 /* the fact it gives */
-	enum target_type target;
-	enum state to;                   /* TARGET_STATE */
-	state_set moves;                 /* the states that it moves to the target; in the others it stays (default: all) */
-	bool when_complete;              /* moves only when nothing is missing */
-	bool waits;                      /* remembers the state before */
-	bool reopens;                    /* counts, clears the evidence */
-	bool regrade;
-};
 struct lifecycle {
 	int32_t version;
 	const struct transition *transitions;   /* the first whose claim, state and match fit speaks */
@@ -246,5 +261,25 @@ struct lifecycle {
 	struct strings channels, kinds;
 	struct arena arena;
 };
+
+/* What a claim meets: all that decides whether a step is allowed. */
+struct attempt {
+	struct str claim;
+	enum state state;
+	instant at;                  /* when the claim happened */
+	instant closed_at;           /* INSTANT_NONE */
+	const struct value *vector;
+	instant now;
+};
+/* The step that speaks for a claim: of the lifecycle, then of the policies' `allow` (the most specific policy first), the
+ * first whose claim, state and match fit. NULL: an illegal transition. */
+const struct transition *lifecycle_step(const struct lifecycle *lifecycle, const struct policy *const *policies,
+					size_t policy_count, const struct attempt *attempt);
+/* The state after it; `before` is the state before the waiting, `complete` whether nothing is missing. */
+enum state transition_target(const struct transition *transition, enum state state, enum state before, bool complete);
+/* Whether a role may make this staff claim: by the line of the most specific policy that has one, else the lifecycle's,
+ * else any staff role. */
+bool lifecycle_permits(const struct lifecycle *lifecycle, const struct policy *const *policies, size_t policy_count,
+		       struct str claim, struct str role);
 
 #endif

@@ -1,0 +1,102 @@
+/* The lifecycle document: the shared table of steps, the default permissions and the codes that ship.
+ *
+ * {"lifecycle": NAME, "version": N, "groups": {"work": [...]}, "transitions": [...], "permissions": [...], "roles": {...},
+ * "channels": [...], "kinds": [...]}. The document is shared by all policies; what one of them needs beyond it stands in its
+ * "lifecycle" section. Must never hold a default of its own: what is not in the document does not exist. */
+#include <string.h>
+
+#include "common/io/policy_inner.h"
+
+static void check_groups(struct compile *compile, const struct place *at)
+{
+	const char *key;
+	json_t *value;
+
+	if (!present(at))
+		return;
+	if (!json_is_object(at->value)) {
+		complain(compile, at, "an object: name -> list of states");
+		return;
+	}
+	json_object_foreach (at->value, key, value) {
+		struct place group = { .up = at, .key = key, .value = value };
+
+		if (state_of(str_of(key)) != STATE_NONE || strcmp(key, "open") == 0 || strcmp(key, "any") == 0)
+			complain(compile, &group, "\"%s\" means something already", key);
+		(void)read_states(compile, &group, NULL);
+	}
+}
+
+static struct strings read_codes_of(struct compile *compile, const struct place *at)
+{
+	struct strings list = read_strings(compile, at, NULL, NULL);
+
+	for (size_t i = 0; i < list.count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(list.items[i], list.items[k])) {
+				struct place element = place_element(at, i);
+
+				complain(compile, &element, "\"%.*s\" stands in this list already",
+					 STR_ARG(list.items[i]));
+			}
+	return list;
+}
+
+static void read_document(struct compile *compile, const struct place *root, struct lifecycle *lifecycle)
+{
+	static const char *const members[] = { "!lifecycle", "!version", "title", "groups", "!transitions", "permissions",
+					       "!roles", "!channels", "!kinds", "codes", "$schema", NULL };
+	static const char *const role_members[] = { "!staff", "!management", NULL };
+	struct place name = place_member(root, "lifecycle");
+	struct place version = place_member(root, "version");
+	struct place groups = place_member(root, "groups");
+	struct place transitions = place_member(root, "transitions");
+	struct place permissions = place_member(root, "permissions");
+	struct place roles = place_member(root, "roles");
+	struct place staff = place_member(&roles, "staff");
+	struct place management = place_member(&roles, "management");
+	struct place channels = place_member(root, "channels");
+	struct place kinds = place_member(root, "kinds");
+
+	(void)read_object(compile, root, members);
+	compile->codes = json_object_get(root->value, "codes");
+	(void)read_name(compile, &name);
+	lifecycle->version = (int32_t)read_int(compile, &version, 0, 1, INT32_MAX);
+	check_groups(compile, &groups);
+	(void)read_object(compile, &roles, role_members);
+	lifecycle->staff_roles = read_codes_of(compile, &staff);
+	lifecycle->management_roles = read_codes_of(compile, &management);
+	lifecycle->channels = read_codes_of(compile, &channels);
+	lifecycle->kinds = read_codes_of(compile, &kinds);
+	lifecycle->transitions = read_transitions(compile, &transitions, &groups, &lifecycle->transition_count);
+	lifecycle->permissions = read_permissions(compile, &permissions, lifecycle->staff_roles,
+						  lifecycle->management_roles, &lifecycle->permission_count);
+}
+
+enum verdict lifecycle_compile(struct str text, const char *name, struct attributes *attributes,
+			       struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault)
+{
+	struct lifecycle *lifecycle = mem_zero(sizeof(*lifecycle));
+	struct compile compile = { .name = name, .errors = errors, .arena = &lifecycle->arena,
+				   .attributes = attributes };
+	struct place root = { .value = load_document(&compile, text) };
+
+	if (root.value) {
+		read_document(&compile, &root, lifecycle);
+		json_decref(root.value);
+	}
+	if (compile.error_count > 0) {
+		lifecycle_free(lifecycle);
+		return conclude(&compile, fault);
+	}
+	*ret_lifecycle = lifecycle;
+	return OK;
+}
+
+void lifecycle_free(struct lifecycle *lifecycle)
+{
+	if (!lifecycle)
+		return;
+	arena_done(&lifecycle->arena);
+	mem_free(lifecycle);
+}
