@@ -5,7 +5,9 @@
 # VARIANT=asan builds the same with AddressSanitizer and UndefinedBehaviorSanitizer below build/asan/.
 
 VARIANT ?= plain
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libpcre2-8
 
 OUT_plain := build
@@ -17,6 +19,10 @@ ifeq ($(filter help clean install-packages demo distclean,$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 endif
+
+# One short line per step; V=1 shows the commands.
+Q         := $(if $(V),,@)
+say        = $(if $(V),,@echo '  $(1)  $@')
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-nonliteral
 WERROR    ?= -Werror
@@ -71,11 +77,13 @@ tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS)
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MD -MP -c -o $@ $<
+	$(call say,CC    )
+	$(Q)$(CC) $(ALL_CFLAGS) -MD -MP -c -o $@ $<
 
 $(OUT)/embed.S: common/io/embed.sh $(EMBEDDED)
 	@mkdir -p $(@D)
-	sh common/io/embed.sh $(EMBEDDED) > $@
+	$(call say,EMBED )
+	$(Q)sh common/io/embed.sh $(EMBEDDED) > $@
 # Its own rule for the list itself: a file added or removed remakes the table.
 $(OUT)/embed.list: FORCE
 	@mkdir -p $(@D)
@@ -84,30 +92,35 @@ $(OUT)/embed.S: $(OUT)/embed.list
 FORCE:
 $(OBJ)/embed.o: $(OUT)/embed.S
 	@mkdir -p $(@D)
-	$(CC) -c -o $@ $<
+	$(Q)$(CC) -c -o $@ $<
 
 $(LIBRARY): $(call objects,$(COMMON)) $(OBJ)/embed.o
-	rm -f $@
-	ar rcs $@ $^
+	$(call say,AR    )
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 define service_rule
 $(call program,$(1)): $(call objects,$(wildcard services/$(1)/*.c)) $(LIBRARY)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(call say,LINK  )
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
-$(OUT)/bin/aftercare-supervisor: $(OBJ)/deploy/dev/supervisor.o $(LIBRARY)
+$(OUT)/bin/aftercare-supervisor: $(call objects,$(wildcard deploy/dev/*.c)) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # A unit test links the library and the parts of the services it may be about.
 $(OUT)/tests/%: $(OBJ)/tests/%.o $(call objects,$(SUPPORT)) $(OUT)/libparts.a $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
 $(OUT)/libparts.a: $(ALL_PARTS)
-	rm -f $@
-	ar rcs $@ $^
+	$(call say,AR    )
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 layers: all
 	tests/layers.sh $(OBJ)

@@ -1,0 +1,45 @@
+/* aftercarectl: what its commands share. */
+#ifndef AFTERCARE_CTL_H
+#define AFTERCARE_CTL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/base/fault.h"
+#include "common/base/str.h"
+#include "common/io/conf.h"
+#include "common/io/db.h"
+
+struct ctl {
+	const char *brokers;          /* NULL: not configured */
+	const char *database;
+	struct conf *conf;            /* owns the two and the kafka.* lines; NULL without a file */
+	bool json;                    /* --json before or behind the command */
+	struct arena arena;
+};
+
+/* A command: words and what runs it. argv[0] is the last word; options are the command's own. Returns the exit status:
+ * 0 done, 1 something is late or wrong, 2 something is down or refused, 64 misused. */
+struct command {
+	const char *words;            /* "db migrate" */
+	const char *arguments;        /* "[--dry-run]" */
+	const char *summary;
+	int (*run)(struct ctl *ctl, int argc, char **argv);
+};
+
+extern const struct command commands[];
+
+int ctl_db_migrate(struct ctl *ctl, int argc, char **argv);
+int ctl_topics_apply(struct ctl *ctl, int argc, char **argv);
+int ctl_policy_load(struct ctl *ctl, int argc, char **argv);
+int ctl_policy_check(struct ctl *ctl, int argc, char **argv);
+int ctl_policy_list(struct ctl *ctl, int argc, char **argv);
+
+/* A connection for a command with the statements of services/ctl/ctl.sql; NULL after it has said why. */
+struct db *ctl_connect(struct ctl *ctl);
+/* Prints "aftercarectl: text" on stderr and returns `status`. */
+int ctl_fail(int status, const char *format, ...) printf_like(2, 3);
+/* Reads a whole file of at most `limit` bytes into the arena; false after it has said why. */
+bool ctl_read_file(struct ctl *ctl, const char *path, size_t limit, struct str *ret_text);
+
+#endif

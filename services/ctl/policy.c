@@ -1,0 +1,205 @@
+/* policy check, load, list: documents into immutable versions. */
+#include <jansson.h>
+#include <sodium.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/io/policy_file.h"
+#include "services/ctl/ctl.h"
+
+#define DOCUMENT_MAX (1u << 20)
+#define SETTINGS_MAX 64
+
+struct arguments {
+	const char *files[64];
+	size_t file_count;
+	struct policy_setting settings[SETTINGS_MAX];
+	size_t setting_count;
+	bool approved;
+};
+
+/* What is stored of one document. */
+struct document {
+	bool lifecycle;
+	struct str name, text;
+	int32_t version;
+	instant effective_from;
+	char sha256[65];
+};
+
+static int arguments_read(struct arguments *arguments, int argc, char **argv, bool may_approve)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--set") == 0 && i + 1 < argc) {
+			struct str rest = str_of(argv[++i]);
+			struct str name = str_cut(&rest, '=');
+			if (!rest.p || !name.n || arguments->setting_count == SETTINGS_MAX)
+				return ctl_fail(EX_USAGE, "--set %s: NAME=VALUE is wanted", argv[i]);
+			arguments->settings[arguments->setting_count++] = (struct policy_setting){ name, rest };
+		} else if (strcmp(argv[i], "--approved") == 0 && may_approve) {
+			arguments->approved = true;
+		} else if (argv[i][0] == '-' && argv[i][1]) {
+			return ctl_fail(EX_USAGE, "unknown argument %s", argv[i]);
+		} else if (arguments->file_count < array_count(arguments->files)) {
+			arguments->files[arguments->file_count++] = argv[i];
+		}
+	}
+	return arguments->file_count ? 0 : ctl_fail(EX_USAGE, "which FILE?");
+}
+
+/* Compiles and resolves; prints every error. */
+static int document_read(struct ctl *ctl, const char *path, const struct arguments *arguments, struct document *ret)
+{
+	struct str text;
+	if (!ctl_read_file(ctl, path, DOCUMENT_MAX, &text))
+		return 1;
+	struct fault fault = FAULT_NONE;
+	struct buf errors = { 0 }, resolved = { 0 };
+	struct attributes attributes = { 0 };
+	struct policy *policy = NULL;
+	struct lifecycle *lifecycle = NULL;
+	json_t *root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+	ret->lifecycle = root && json_object_get(root, "lifecycle") && !json_object_get(root, "policy");
+	const char *effective = json_string_value(json_object_get(root, "effective_from"));
+	struct arena *arena = &ctl->arena;
+	ret->effective_from = 0;
+	enum verdict verdict;
+	if (ret->lifecycle) {
+		verdict = lifecycle_compile(text, path, &attributes, &lifecycle, &errors, &fault);
+		ret->name = STR("lifecycle");
+		ret->version = lifecycle ? lifecycle->version : 0;
+		if (effective)
+			(void)instant_parse(str_format(arena, "%sT00:00:00+08:00", effective), &ret->effective_from);
+	} else {
+		verdict = policy_compile(text, path, arguments->settings, arguments->setting_count, &attributes, &policy,
+					 &errors, &fault);
+		if (policy) {
+			ret->name = str_copy(arena, policy->id);
+			ret->version = policy->version;
+			ret->effective_from = policy->effective_from;
+		}
+	}
+	if (verdict == OK)
+		verdict = policy_resolve(text, path, arguments->settings, arguments->setting_count, &resolved, &errors, &fault);
+	if (verdict == OK) {
+		ret->text = str_copy(arena, buf_view(&resolved));
+		unsigned char hash[crypto_hash_sha256_BYTES];
+		crypto_hash_sha256(hash, (const unsigned char *)ret->text.p, ret->text.n);
+		sodium_bin2hex(ret->sha256, sizeof(ret->sha256), hash, sizeof(hash));
+	} else {
+		fwrite(errors.n ? errors.p : fault.text, 1, errors.n ? errors.n : strlen(fault.text), stderr);
+		if (!errors.n)
+			fputc('\n', stderr);
+	}
+	json_decref(root);
+	policy_free(policy);
+	lifecycle_free(lifecycle);
+	attributes_done(&attributes);
+	buf_done(&errors);
+	buf_done(&resolved);
+	return verdict ? 1 : 0;
+}
+
+int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	int status = arguments_read(&arguments, argc, argv, false);
+	if (status)
+		return status;
+	for (size_t i = 0; i < arguments.file_count; i++) {
+		struct document document = { 0 };
+		if (document_read(ctl, arguments.files[i], &arguments, &document) == 0)
+			printf("%s: %.*s version %d is right\n", arguments.files[i], STR_ARG(document.name), document.version);
+		else
+			status = 1;
+	}
+	return status;
+}
+
+static void document_key(struct db_params *params, const struct document *document)
+{
+	db_text(params, document->lifecycle ? STR("lifecycle") : STR("policy"));
+	db_text(params, document->name);
+	db_int4(params, document->version);
+}
+
+static int document_store(struct ctl *ctl, struct db *db, const char *path, const struct document *document, bool approved)
+{
+	struct fault fault = FAULT_NONE;
+	struct db_params key = { .arena = &ctl->arena };
+	document_key(&key, document);
+	const struct db_result *rows = NULL;
+	if (db_run(db, "policy_find", &key, &rows, &fault))
+		return ctl_fail(2, "%s", fault.text);
+	const char *what = "loaded as a draft; it is used once it is approved";
+	if (db_rows(rows)) {
+		if (!str_is(db_get_text(rows, 0, 0), document->sha256))
+			return ctl_fail(1, "%s: %.*s version %d is there with other content; versions are immutable, give it a new number",
+					path, STR_ARG(document->name), document->version);
+		what = str_is(db_get_text(rows, 0, 1), "approved") ? "was there, approved" : "was there";
+		if (approved && db_run(db, "policy_approve", &key, NULL, &fault))
+			return ctl_fail(2, "%s", fault.text);
+	} else {
+		struct db_params params = { .arena = &ctl->arena };
+		document_key(&params, document);
+		db_text(&params, document->text);
+		db_text(&params, str_of(document->sha256));
+		db_text(&params, approved ? STR("approved") : STR("draft"));
+		db_instant(&params, document->effective_from);
+		if (db_run(db, "policy_insert", &params, NULL, &fault))
+			return ctl_fail(2, "%s: %s", path, fault.text);
+		if (approved)
+			what = "loaded, approved";
+	}
+	printf("%.*s version %d %s\n", STR_ARG(document->name), document->version, what);
+	return 0;
+}
+
+int ctl_policy_load(struct ctl *ctl, int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	int status = arguments_read(&arguments, argc, argv, true);
+	if (status)
+		return status;
+	struct document *documents = arena_zero(&ctl->arena, arguments.file_count * sizeof(*documents));
+	for (size_t i = 0; i < arguments.file_count; i++)
+		status |= document_read(ctl, arguments.files[i], &arguments, &documents[i]);
+	if (status)
+		return ctl_fail(1, "nothing was loaded");
+	struct db *db = ctl_connect(ctl);
+	if (!db)
+		return 2;
+	for (size_t i = 0; i < arguments.file_count && status == 0; i++)
+		status = document_store(ctl, db, arguments.files[i], &documents[i], arguments.approved);
+	db_free(db);
+	return status;
+}
+
+int ctl_policy_list(struct ctl *ctl, int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1)
+		return ctl_fail(EX_USAGE, "policy list takes no arguments");
+	struct db *db = ctl_connect(ctl);
+	if (!db)
+		return 2;
+	struct fault fault = FAULT_NONE;
+	const struct db_result *rows = NULL;
+	if (db_run(db, "policy_list", NULL, &rows, &fault)) {
+		db_free(db);
+		return ctl_fail(2, "%s", fault.text);
+	}
+	if (!ctl->json)
+		printf("%-10s %-32s %8s  %-10s %-26s %s\n", "type", "name", "version", "state", "in force from", "approved by");
+	for (size_t i = 0; i < db_rows(rows); i++) {
+		char from[INSTANT_TEXT];
+		struct str at = instant_format(db_get_instant(rows, i, 4), from);
+		printf(ctl->json ? "{\"type\":\"%.*s\",\"name\":\"%.*s\",\"version\":%lld,\"state\":\"%.*s\","
+				   "\"effective_from\":\"%.*s\",\"approved_by\":\"%.*s\"}\n"
+				 : "%-10.*s %-32.*s %8lld  %-10.*s %-26.*s %.*s\n",
+		       STR_ARG(db_get_text(rows, i, 0)), STR_ARG(db_get_text(rows, i, 1)), (long long)db_get_int(rows, i, 2),
+		       STR_ARG(db_get_text(rows, i, 3)), STR_ARG(at), STR_ARG(db_get_text(rows, i, 5)));
+	}
+	db_free(db);
+	return 0;
+}
