@@ -68,8 +68,18 @@ state_is() { [ "$(field "$1" 2)" = "$2" ]; }
 value() { "$stack" env --dir "$1" | sed -n "s/^$2=//p"; }
 sql() { psql -X -At "$(value "$1" AFTERCARE_DATABASE)" -c "$2"; }
 pids() { "$stack" status --dir "$1" | awk '$3 != "-" { print $3 }'; }
-# The supervisor and all that descends from it.
-tree_pids() { pgrep -f "aftercare-supervisor run $1\$"; pids "$1"; }
+# The pids of those whose command line, as words, matches the pattern (a minimal system has no pgrep).
+matching() {
+	local file words
+	for file in /proc/[0-9]*/cmdline; do
+		{ mapfile -d '' -t words <"$file"; } 2>/dev/null || continue
+		# shellcheck disable=SC2053 # a pattern
+		[[ ${words[*]} != $1 ]] || { file=${file#/proc/} && echo "${file%/cmdline}"; }
+	done
+}
+supervisor_of() { matching "*aftercare-supervisor run $1"; }
+nothing_of() { [ -z "$(matching "*$1*")" ] || fail "still running: $(matching "*$1*")"; }
+tree_pids() { supervisor_of "$1" && pids "$1"; }
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
 
 test_two_stacks_start_side_by_side() {
@@ -228,12 +238,12 @@ test_failing_up_stops_what_it_started() {
 	echo 100 >"$work/c/exit-beta"
 	! said=$("$stack" up --dir "$work/c" 2>&1) || fail "a success"
 	grep -q 'beta says: --config' <<<"$said" || fail "no log of the daemon that failed: $said"
-	! pgrep -f "$work/c" || fail "something is still running"
+	nothing_of "$work/c"
 	rm "$work/c/exit-beta"
 	touch "$work/c/fail-db"
 	! said=$("$stack" up --dir "$work/c" 2>&1) || fail "a success"
 	grep -q 'said db migrate' <<<"$said" || fail "no word of the failed migration: $said"
-	! pgrep -f "$work/c" || fail "something is still running"
+	nothing_of "$work/c"
 }
 
 test_up_does_not_hold_the_callers_pipe() {
@@ -246,7 +256,7 @@ test_killed_supervisor_leaves_nothing_behind() {
 	local old pid
 	"$stack" up --dir "$work/c"
 	old=$(tree_pids "$work/c")
-	kill -KILL "$(pgrep -f "aftercare-supervisor run $work/c\$")"
+	kill -KILL "$(supervisor_of "$work/c")"
 	"$stack" up --dir "$work/c"
 	for pid in $old; do gone "$pid" || fail "$pid of the first run is still there"; done
 	"$stack" down --dir "$work/c"
