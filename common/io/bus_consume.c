@@ -1,0 +1,258 @@
+/* The consumer: membership in the group, the assignment, and records one at a time.
+ *
+ * The group decides who owns a partition, PostgreSQL where it is read from: positions come with every assignment and
+ * are never looked up in Kafka. A rebalance is answered at once, with an empty assignment if the user needs time to
+ * take its partitions, because an unanswered one holds up the whole group.
+ * Must never let a hole in the log pass in silence: whatever makes librdkafka skip records is fatal here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/io/bus_internal.h"
+
+/* Errors in one bus_poll; then the loop gets its turn. */
+#define ERRORS_AT_ONCE 100
+
+enum verdict bus_subscribe(struct bus *bus, const char *const *topics, struct fault *fault)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
+	rd_kafka_resp_err_t error;
+
+	bus->topics = topics;
+	for (bus->topic_count = 0; topics[bus->topic_count]; bus->topic_count++)
+		rd_kafka_topic_partition_list_add(list, topics[bus->topic_count], RD_KAFKA_PARTITION_UA);
+	error = rd_kafka_subscribe(bus->consumer->handle, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return error ? fault_set(fault, FATAL, "kafka: cannot subscribe: %s", rd_kafka_err2str(error)) : OK;
+}
+
+static int topic_index(const struct bus *bus, const char *name)
+{
+	for (size_t i = 0; i < bus->topic_count; i++)
+		if (strcmp(bus->topics[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void tell_ownership(struct bus *bus, bool owned, const rd_kafka_topic_partition_list_t *list)
+{
+	size_t room = (size_t)list->cnt + 1, count = 0;
+	int *topics = mem_zero(room * sizeof(*topics));
+	int32_t *partitions = mem_zero(room * sizeof(*partitions));
+
+	for (int i = 0; i < list->cnt; i++) {
+		int topic = topic_index(bus, list->elems[i].topic);
+
+		if (topic < 0)
+			continue;
+		topics[count] = topic;
+		partitions[count++] = list->elems[i].partition;
+	}
+	if (bus->callbacks.ownership)
+		bus->callbacks.ownership(bus->callbacks.userdata, owned, topics, partitions, count);
+	mem_free(topics);
+	mem_free(partitions);
+}
+
+/* Removes the lane from the paused ones; false when it was not among them. */
+static bool forget_paused(struct bus *bus, int topic, int32_t partition)
+{
+	for (size_t i = 0; i < bus->paused_count; i++)
+		if (bus->paused[i].topic == topic && bus->paused[i].partition == partition) {
+			bus->paused[i] = bus->paused[--bus->paused_count];
+			return true;
+		}
+	return false;
+}
+
+static void switch_fetching(struct bus *bus, int topic, int32_t partition, bool pause)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(list, bus->topics[topic], partition);
+	if (pause)
+		(void)rd_kafka_pause_partitions(bus->consumer->handle, list);
+	else
+		(void)rd_kafka_resume_partitions(bus->consumer->handle, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* 2.0.2 goes back to an old position when a partition is resumed that was not paused, so we keep count. */
+void bus_pause(struct bus *bus, int topic, int32_t partition, bool pause)
+{
+	bool was = forget_paused(bus, topic, partition);
+
+	if (pause) {
+		if (bus->paused_count == bus->paused_capacity) {
+			bus->paused_capacity = bus->paused_capacity ? bus->paused_capacity * 2 : 16;
+			bus->paused = mem_resize(bus->paused, bus->paused_capacity * sizeof(*bus->paused));
+		}
+		bus->paused[bus->paused_count++] = (struct lane){ topic, partition };
+	}
+	if (was == pause)
+		return;
+	switch_fetching(bus, topic, partition, pause);
+}
+
+/* librdkafka keeps a partition paused over a new assignment; our users start afresh with each. */
+static void resume_all(struct bus *bus)
+{
+	while (bus->paused_count > 0) {
+		const struct lane *lane = &bus->paused[--bus->paused_count];
+
+		switch_fetching(bus, lane->topic, lane->partition, false);
+	}
+}
+
+void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct bus *bus = ((struct client *)opaque)->bus;
+	rd_kafka_topic_partition_list_t *nothing;
+
+	if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !bus->closing) {
+		bus->assigned = false;
+		if (list->cnt > 0)
+			bus->refusal[0] = '\0';
+		tell_ownership(bus, true, list);
+		if (bus->assigned)
+			return;
+		nothing = rd_kafka_topic_partition_list_new(1);
+		(void)rd_kafka_assign(handle, nothing);
+		rd_kafka_topic_partition_list_destroy(nothing);
+		return;
+	}
+	/* Revoked, lost, or an error that takes everything away. */
+	if (!bus->closing)
+		tell_ownership(bus, false, list);
+	resume_all(bus);
+	(void)rd_kafka_assign(handle, NULL);
+}
+
+enum verdict bus_assign(struct bus *bus, const struct bus_position *positions, size_t count, struct fault *fault)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+	rd_kafka_resp_err_t error;
+
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, bus->topics[positions[i].topic], positions[i].partition)->offset =
+			positions[i].offset;
+	resume_all(bus);
+	error = rd_kafka_assign(bus->consumer->handle, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (error == RD_KAFKA_RESP_ERR__FATAL)
+		return fault_set(fault, FATAL, "kafka: cannot assign: the client is fenced or has failed");
+	if (error)
+		return fault_set(fault, RETRY, "kafka: cannot assign: %s", rd_kafka_err2str(error));
+	bus->assigned = true;
+	return OK;
+}
+
+static struct str copy_bytes(struct arena *arena, const void *bytes, size_t n)
+{
+	return bytes ? str_copy(arena, (struct str){ bytes, n }) : STR_NONE;
+}
+
+static void copy_headers(struct bus_record *record, const rd_kafka_message_t *message, struct arena *arena)
+{
+	rd_kafka_headers_t *headers = NULL;
+	struct bus_header *copies;
+	size_t count;
+
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	count = rd_kafka_header_cnt(headers);
+	copies = arena_alloc(arena, (count + 1) * sizeof(*copies));
+	for (size_t i = 0; i < count; i++) {
+		const char *name = NULL;
+		const void *value = NULL;
+		size_t n = 0;
+
+		(void)rd_kafka_header_get_all(headers, i, &name, &value, &n);
+		copies[i] = (struct bus_header){ str_copy(arena, str_of(name)), copy_bytes(arena, value, n) };
+	}
+	record->headers = copies;
+	record->header_count = count;
+}
+
+static void take_error(struct bus *bus, const rd_kafka_message_t *message)
+{
+	const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
+	const char *text = rd_kafka_message_errstr(message);
+	char why[300];
+
+	switch (message->err) {
+	case RD_KAFKA_RESP_ERR__FATAL:
+		(void)rd_kafka_fatal_error(bus->consumer->handle, why, sizeof(why));
+		bus_fatal(bus, "kafka: %s", why);
+		return;
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+		bus_fatal(bus, "kafka: %s[%d]: offset %lld, where reading must go on, is not in the log: records were deleted "
+			  "before they were read, or the topic was made anew (%s)", topic, (int)message->partition,
+			  (long long)message->offset, text);
+		return;
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		/* librdkafka would go on behind the damaged batch. */
+		bus_fatal(bus, "kafka: %s[%d]: unreadable at offset %lld: %s", topic, (int)message->partition,
+			  (long long)message->offset, text);
+		return;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+		/* Stands until the group gives us partitions. */
+		snprintf(bus->refusal, sizeof(bus->refusal), "%s: %s", topic, text);
+		return;
+	default:
+		/* librdkafka tries again by itself. */
+		snprintf(bus->consumer->trouble, sizeof(bus->consumer->trouble), "%s", text);
+		return;
+	}
+}
+
+bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_record)
+{
+	for (int errors = 0; bus->consumer && !bus->dead; ) {
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(bus->consumer->handle, 0);
+		int topic;
+
+		if (!message)
+			break;
+		if (!message->err && (topic = topic_index(bus, rd_kafka_topic_name(message->rkt))) >= 0) {
+			*ret_record = (struct bus_record){
+				.topic = topic,
+				.partition = message->partition,
+				.offset = message->offset,
+				.key = copy_bytes(arena, message->key, message->key_len),
+				.value = copy_bytes(arena, message->payload, message->len),
+			};
+			copy_headers(ret_record, message, arena);
+			rd_kafka_message_destroy(message);
+			return true;
+		}
+		if (message->err)
+			take_error(bus, message);
+		rd_kafka_message_destroy(message);
+		if (++errors == ERRORS_AT_ONCE) {
+			bus_ring(bus);
+			break;
+		}
+	}
+	bus_look(bus);
+	return false;
+}
+
+void bus_report_positions(struct bus *bus, const struct bus_position *positions, size_t count)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	if (!bus->consumer || count == 0)
+		return;
+	list = rd_kafka_topic_partition_list_new((int)count);
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, bus->topics[positions[i].topic], positions[i].partition)->offset =
+			positions[i].offset;
+	(void)rd_kafka_commit(bus->consumer->handle, list, 1);
+	rd_kafka_topic_partition_list_destroy(list);
+}

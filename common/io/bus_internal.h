@@ -1,0 +1,90 @@
+/* What the bus_*.c files share and nobody else sees. */
+#ifndef AFTERCARE_IO_BUS_INTERNAL_H
+#define AFTERCARE_IO_BUS_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "common/io/bus.h"
+
+/* Where a message that is under way will be told about. */
+struct receipt {
+	uint64_t tag;
+	int64_t seq;
+	struct receipt *next;          /* of the free ones */
+};
+
+/* One librdkafka instance with all that its threads may touch; dies with it and not with the bus. */
+struct client {
+	rd_kafka_t *handle;
+	rd_kafka_queue_t *queue;       /* the one that rings the bus's eventfd */
+	struct bus *bus;               /* only for callbacks, which run in our thread */
+	bool intercepted;              /* on_new was called: see bus_client_new */
+	_Atomic int64_t answered_at;   /* when a broker last answered; written by librdkafka's threads */
+	int64_t alarm_at;              /* when all brokers were said to be down; 0: they are not */
+	char trouble[300];             /* the last error of any broker, to say why */
+};
+
+struct lane {
+	int topic;
+	int32_t partition;
+};
+
+struct bus {
+	struct arena arena;            /* of the options */
+	const char *brokers, *client_id, *group, *instance;
+	struct conf_pass *passes;
+	size_t pass_count;
+	struct bus_callbacks callbacks;
+	int eventfd;
+	bool closing;                  /* the user hears nothing any more */
+	bool down;                     /* as last told to the user */
+	char refusal[300];             /* why the brokers do not let us have a topic or the group; empty: they do */
+	bool dead;                     /* fatal was told */
+
+	struct client *consumer;
+	const char *const *topics;
+	size_t topic_count;
+	bool assigned;                 /* by the user, within the ownership callback */
+	struct lane *paused;
+	size_t paused_count, paused_capacity;
+
+	struct client *producer;
+	bool failed;                   /* the producer accepts nothing more */
+	char failure[300];
+	size_t outstanding;
+	struct arena receipts;
+	struct receipt *free_receipts;
+
+	pthread_t *undertakers;        /* threads that destroy retired clients */
+	size_t undertaker_count, undertaker_capacity;
+};
+
+/* Milliseconds of the monotonic clock. */
+int64_t bus_clock(void);
+/* Creates an instance of either kind. FATAL when librdkafka refuses a setting. */
+enum verdict bus_client_new(struct bus *bus, bool producer, struct client **ret_client, struct fault *fault) must_check;
+/* Gives an instance to a thread that destroys it, however long that takes. Accepts NULL. */
+void bus_client_retire(struct bus *bus, struct client *client);
+/* Joins the threads that are done; waits for all until the deadline, then abandons the rest. */
+void bus_undertakers_join(struct bus *bus, int64_t deadline);
+
+/* Tells the user when the cluster went out of reach or came back. */
+void bus_look(struct bus *bus);
+/* Tells the user, once, that the client is beyond repair. */
+void bus_fatal(struct bus *bus, const char *format, ...) printf_like(2, 3);
+/* The producer is finished; the first reason stands. */
+void bus_producer_failed(struct bus *bus, const char *format, ...) printf_like(2, 3);
+/* Throws the producer away with all that it holds. */
+void bus_producer_drop(struct bus *bus);
+/* Wakes up whoever polls the bus's fd. */
+void bus_ring(struct bus *bus);
+
+/* librdkafka's callbacks. */
+void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list, void *opaque);
+void bus_on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque);
+void bus_on_error(rd_kafka_t *handle, int error, const char *reason, void *opaque);
+
+#endif
