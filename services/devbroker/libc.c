@@ -25,7 +25,7 @@ typedef int clock_fn(clockid_t, struct timespec *);
 /* The one place of this program with state of its own: the C library's functions have no argument to carry it. All is set
  * by the main thread before the mock's thread exists, except `next_port`, which only the thread in cluster_new touches. */
 static struct {
-	int next_port, bound, bind_errno;
+	int next_port, bound;
 	int speed;
 	clock_fn *clock;
 	int64_t clock_base;
@@ -41,9 +41,18 @@ int devbroker_bound(void)
 	return libc.bound;
 }
 
-int devbroker_bind_errno(void)
+int devbroker_try_port(int port)
 {
-	return libc.bind_errno;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int on = 1, error = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    syscall(SYS_bind, fd, &in, sizeof(in)))
+		error = errno;
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 int bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -59,10 +68,7 @@ int bind(int fd, const struct sockaddr *addr, socklen_t len)
 		return (int)syscall(SYS_bind, fd, addr, len);
 	in.sin_port = htons((uint16_t)libc.next_port++);
 	r = (int)syscall(SYS_bind, fd, &in, sizeof(in));
-	if (r == 0)
-		libc.bound++;
-	else
-		libc.bind_errno = errno;
+	libc.bound += r == 0;
 	return r;
 }
 
