@@ -1,0 +1,24 @@
+-- What routing asks and keeps beside its tickets. Sets only: one statement per table and batch, rows sorted by key.
+
+-- name: watch_people
+select people from directory.generation
+
+-- name: load_workload
+select person, sum(open)::int8, max(assigned_at) from workload where person = any ($1::text[]) group by person
+
+-- name: load_served
+select customer, owner from ticket where customer = any ($1::text[]) and owner is not null group by customer, owner order by customer, owner
+
+-- name: load_unassignable
+select ticket, rank, received_at
+from (select ticket, case severity when 'urgent' then 0 when 'major' then 1 else 2 end as rank, received_at
+      from ticket where lane = $1::int4 and unassignable and state not in ('closed', 'rejected', 'cancelled')) as waiting
+where (rank, received_at, ticket) > ($2::int4, $3::timestamptz, $4::text)
+order by rank, received_at, ticket
+limit $5::int8
+
+-- name: save_workload
+insert into workload as w (lane, person, open, assigned_at)
+select $1::int4, d.person, d.open, d.assigned_at from unnest($2::text[], $3::int4[], $4::timestamptz[]) as d (person, open, assigned_at)
+on conflict (lane, person) do update
+set open = w.open + excluded.open, assigned_at = greatest(w.assigned_at, excluded.assigned_at)

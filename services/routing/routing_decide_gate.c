@@ -1,0 +1,244 @@
+/* Gates: what a policy wants to have seen before it lets a claim through, and the memory of what was seen.
+ *
+ * A ticket keeps two lists of words since its last reopening: how often each fact happened, and which evidence has been
+ * given by a fact whose data fitted ("policy/evidence"); so a gate never has to read the past again. Pure. */
+#include <string.h>
+
+#include "routing.h"
+
+/* ---- lists of words ---- */
+
+static struct str next_word(struct str *rest)
+{
+	struct str word;
+
+	do
+		word = str_cut(rest, ' ');
+	while (word.p && word.n == 0 && rest->p);
+	return word;
+}
+
+bool routing_word_has(struct str words, struct str word)
+{
+	for (struct str rest = words; rest.p;)
+		if (str_eq(next_word(&rest), word))
+			return true;
+	return false;
+}
+
+struct str routing_word_add(struct arena *arena, struct str words, struct str word)
+{
+	if (routing_word_has(words, word))
+		return words;
+	if (words.n == 0)
+		return str_copy(arena, word);
+	return str_format(arena, "%.*s %.*s", STR_ARG(words), STR_ARG(word));
+}
+
+struct str routing_word_remove(struct arena *arena, struct str words, struct str word)
+{
+	char *text;
+	size_t n = 0;
+
+	if (!routing_word_has(words, word))
+		return words;
+	text = arena_alloc(arena, words.n + 1);
+	for (struct str rest = words; rest.p;) {
+		struct str kept = next_word(&rest);
+
+		if (kept.n == 0 || str_eq(kept, word))
+			continue;
+		if (n > 0)
+			text[n++] = ' ';
+		memcpy(text + n, kept.p, kept.n);
+		n += kept.n;
+	}
+	return n > 0 ? (struct str){ text, n } : STR_NONE;
+}
+
+/* Where "name=" begins in the list; NULL when it is not there. */
+static const char *counted(struct str words, struct str name)
+{
+	for (struct str rest = words; rest.p;) {
+		struct str word = next_word(&rest);
+
+		if (word.n > name.n && word.p[name.n] == '=' && memcmp(word.p, name.p, name.n) == 0)
+			return word.p;
+	}
+	return NULL;
+}
+
+int64_t routing_word_count(struct str words, struct str name)
+{
+	const char *at = counted(words, name);
+	int64_t count = 0;
+
+	if (!at)
+		return 0;
+	for (at += name.n + 1; at < words.p + words.n && *at >= '0' && *at <= '9' && count < INT32_MAX; at++)
+		count = count * 10 + (*at - '0');
+	return count;
+}
+
+struct str routing_word_bump(struct arena *arena, struct str words, struct str name)
+{
+	const char *at = counted(words, name);
+	struct str before, after;
+	int64_t count;
+
+	if (!at)
+		return str_format(arena, "%.*s%s%.*s=1", STR_ARG(words), words.n > 0 ? " " : "", STR_ARG(name));
+	count = routing_word_count(words, name);
+	before = (struct str){ words.p, (size_t)(at - words.p) + name.n + 1 };
+	for (at += name.n + 1; at < words.p + words.n && *at != ' ';)
+		at++;
+	after = (struct str){ at, (size_t)(words.p + words.n - at) };
+	return str_format(arena, "%.*s%lld%.*s", STR_ARG(before), (long long)(count + 1), STR_ARG(after));
+}
+
+/* ---- evidence ---- */
+
+static bool word_is(struct str word, struct str policy, struct str id)
+{
+	return word.n == policy.n + 1 + id.n && memcmp(word.p, policy.p, policy.n) == 0 && word.p[policy.n] == '/' &&
+	       memcmp(word.p + policy.n + 1, id.p, id.n) == 0;
+}
+
+static bool given(struct str words, struct str policy, struct str id)
+{
+	for (struct str rest = words; rest.p;)
+		if (word_is(next_word(&rest), policy, id))
+			return true;
+	return false;
+}
+
+static bool told(const struct ticket *ticket, struct str what)
+{
+	char word[80] = "told:";
+
+	/* Whoever has spoken with the customer has told him, the result only when there was one. */
+	if (!str_is(what, "result") && routing_word_count(ticket->facts, STR("ticket.contacted")) > 0)
+		return true;
+	if (what.n >= sizeof(word) - 5)
+		return false;
+	memcpy(word + 5, what.p, what.n);
+	return routing_word_has(ticket->evidence, (struct str){ word, what.n + 5 });
+}
+
+static bool met(const struct ticket *ticket, const struct policy *policy, const struct evidence *evidence,
+		const struct value *vector)
+{
+	switch (evidence->type) {
+	case EVIDENCE_FACT:
+		if (evidence->match.count > 0)
+			return given(ticket->evidence, policy->id, evidence->id);
+		return routing_word_count(ticket->facts, evidence->fact) > 0;
+	case EVIDENCE_COUNT:
+		return routing_word_count(ticket->facts, evidence->fact) ==
+		       routing_word_count(ticket->facts, evidence->equals);
+	case EVIDENCE_FIELD:
+		return vector && vector[evidence->attribute].type != VALUE_ABSENT;
+	case EVIDENCE_TOLD:
+		return told(ticket, evidence->told);
+	case EVIDENCE_ANY:
+		for (size_t i = 0; i < evidence->part_count; i++)
+			if (met(ticket, policy, &evidence->parts[i], vector))
+				return true;
+		return false;
+	}
+	return false;
+}
+
+/* The item in words, both languages: those who read dead letters are of either. */
+static struct str in_words(struct arena *arena, const struct evidence *evidence)
+{
+	struct str text = STR("");
+
+	if (evidence->missing_en.n > 0 && evidence->missing_zh.n > 0)
+		return str_format(arena, "%.*s (%.*s)", STR_ARG(evidence->missing_en), STR_ARG(evidence->missing_zh));
+	if (evidence->missing_en.n > 0)
+		return evidence->missing_en;
+	if (evidence->missing_zh.n > 0)
+		return evidence->missing_zh;
+	for (size_t i = 0; i < evidence->part_count; i++)
+		text = str_format(arena, "%.*s%s%.*s", STR_ARG(text), i > 0 ? " or " : "",
+				  STR_ARG(in_words(arena, &evidence->parts[i])));
+	if (text.n > 0)
+		return text;
+	return evidence->fact.n > 0 ? evidence->fact : evidence->told.n > 0 ? evidence->told : evidence->id;
+}
+
+static struct str listed(struct arena *arena, struct str list, struct str item)
+{
+	return list.n > 0 ? str_format(arena, "%.*s; %.*s", STR_ARG(list), STR_ARG(item)) : item;
+}
+
+bool routing_gates(const struct ticket *ticket, struct str claim, const struct routing_book *book,
+		   const struct value *vector, instant now, struct arena *arena, struct routing_refusal *ret_refusal)
+{
+	struct str missing = STR_NONE;
+
+	for (size_t i = 0; i < book->policy_count; i++) {
+		const struct policy *policy = book->policies[i];
+
+		for (size_t j = 0; j < policy->guard_count; j++) {
+			const struct guard *guard = &policy->guards[j];
+
+			if (!str_eq(guard->claim, claim) || !match_holds(&guard->match, vector, now))
+				continue;
+			for (size_t k = 0; k < guard->need_count; k++)
+				if (!met(ticket, policy, &guard->needs[k], vector))
+					missing = listed(arena, missing, in_words(arena, &guard->needs[k]));
+		}
+	}
+	if (missing.n == 0)
+		return true;
+	*ret_refusal = (struct routing_refusal){
+		REASON_GATE_UNMET, str_format(arena, "%.*s: missing: %.*s", STR_ARG(claim), STR_ARG(missing)),
+	};
+	return false;
+}
+
+static bool looks(const struct evidence *evidence, struct str fact)
+{
+	if (evidence->type == EVIDENCE_FACT && evidence->match.count > 0 && str_eq(evidence->fact, fact))
+		return true;
+	for (size_t i = 0; i < evidence->part_count; i++)
+		if (looks(&evidence->parts[i], fact))
+			return true;
+	return false;
+}
+
+bool routing_evidence_looks(const struct routing_book *book, struct str fact)
+{
+	for (size_t i = 0; i < book->policy_count; i++)
+		for (size_t j = 0; j < book->policies[i]->guard_count; j++)
+			for (size_t k = 0; k < book->policies[i]->guards[j].need_count; k++)
+				if (looks(&book->policies[i]->guards[j].needs[k], fact))
+					return true;
+	return false;
+}
+
+static void note(struct ticket *ticket, struct str fact, const struct policy *policy, const struct evidence *evidence,
+		 const struct value *vector, instant now, struct arena *arena)
+{
+	if (evidence->type == EVIDENCE_FACT && evidence->match.count > 0 && str_eq(evidence->fact, fact) &&
+	    !given(ticket->evidence, policy->id, evidence->id) && match_holds(&evidence->match, vector, now))
+		ticket->evidence = str_format(arena, "%.*s%s%.*s/%.*s", STR_ARG(ticket->evidence),
+					      ticket->evidence.n > 0 ? " " : "", STR_ARG(policy->id), STR_ARG(evidence->id));
+	for (size_t i = 0; i < evidence->part_count; i++)
+		note(ticket, fact, policy, &evidence->parts[i], vector, now, arena);
+}
+
+void routing_note_evidence(struct ticket *ticket, struct str fact, const struct routing_book *book,
+			   const struct value *vector, instant now, struct arena *arena)
+{
+	if (str_is(fact, "ticket.contacted") && ticket->resolved_at != INSTANT_NONE)
+		ticket->evidence = routing_word_add(arena, ticket->evidence, STR("told:result"));
+	if (!vector)
+		return;
+	for (size_t i = 0; i < book->policy_count; i++)
+		for (size_t j = 0; j < book->policies[i]->guard_count; j++)
+			for (size_t k = 0; k < book->policies[i]->guards[j].need_count; k++)
+				note(ticket, fact, book->policies[i], &book->policies[i]->guards[j].needs[k], vector, now, arena);
+}

@@ -1,0 +1,130 @@
+/* Dispatch: the choice is made by routing_decide_assign.c; here it is given what it looks at, and becomes a fact. */
+#include "routing_run.h"
+
+void routing_own(struct ticket *ticket, struct str person, struct str role, instant at)
+{
+	ticket->owner = person;
+	ticket->owner_role = role;
+	ticket->assigned_at = at;
+	ticket->unassignable = false;
+	ticket->changed = true;
+}
+
+struct str routing_priority(const struct ticket *ticket)
+{
+	if (ticket->priority.n > 0)
+		return ticket->priority;
+	return ticket->severity.n > 0 ? ticket->severity : STR("normal");
+}
+
+void routing_write_assignment(struct routing_work *work, struct str due)
+{
+	const struct ticket *ticket = work->ticket;
+	struct str priority = routing_priority(ticket);
+	int64_t number;
+
+	write_member(&work->writer, "to", ticket->owner);
+	write_member(&work->writer, "role", ticket->owner_role);
+	if (str_int64(priority, &number))
+		write_member_int(&work->writer, "priority", number);
+	else
+		write_member(&work->writer, "priority", priority);
+	if (due.n > 0) {
+		write_key(&work->writer, "due_at");
+		write_raw(&work->writer, due);
+	} else {
+		write_member_instant(&work->writer, "due_at",
+				     routing_due(ticket, &work->book, routing_vector(work), work->run->batch->now));
+	}
+}
+
+static enum verdict wish_of(struct routing_work *work, const struct policy *policy, struct routing_wish *ret_wish,
+			    struct fault *fault)
+{
+	struct routing_run *run = work->run;
+	struct fault ignored = FAULT_NONE;
+
+	if (work->data.count == 0 && work->ticket->data.n > 0)
+		(void)!doc_parse(&work->data, work->ticket->data, run->batch->arena, &ignored);
+	routing_decode_wish(&work->data, run->batch->arena, ret_wish);
+	if (routing_prefers_served(policy)) {
+		enum verdict verdict = routing_store_served(run, fault);
+
+		if (verdict != OK)
+			return verdict;
+		ret_wish->served = routing_store_served_of(run, work->ticket->customer);
+	}
+	return routing_store_loads(run, fault);
+}
+
+enum verdict routing_dispatch(struct routing_work *work, struct fault *fault)
+{
+	const struct policy *policy = routing_policy_of(&work->book);
+	struct ticket *ticket = work->ticket;
+	instant now = work->run->batch->now;
+	const struct transition *step;
+	struct routing_choice choice;
+	struct routing_wish wish;
+	enum verdict verdict;
+
+	if (!policy)
+		return OK;
+	step = routing_transition(ticket, STR("staff.assigned"), &work->book, routing_vector(work), now, now);
+	if (!step)
+		return OK;
+	verdict = wish_of(work, policy, &wish, fault);
+	if (verdict != OK)
+		return verdict;
+	routing_choose(ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, &choice);
+	if (choice.person && str_eq(choice.person->id, ticket->owner) && !ticket->unassignable)
+		return OK;
+	if (!choice.person) {
+		if (ticket->unassignable)
+			return OK;
+		ticket->unassignable = true;
+		routing_fact_begin(work, STR("ticket.unassignable"), ticket->state, now);
+		routing_write_why(&work->writer, &choice);
+		return routing_fact_end(work, fault);
+	}
+	/* People are remembered by the ticket beyond this batch's directory: the row is written before it can change. */
+	routing_own(ticket, choice.person->id, choice.person->role, now);
+	routing_fact_begin(work, STR("ticket.assigned"), routing_target(ticket, step), now);
+	routing_write_assignment(work, STR_NONE);
+	routing_write_why(&work->writer, &choice);
+	ticket->priority = routing_priority(ticket);
+	work->vector = NULL;
+	return routing_fact_end(work, fault);
+}
+
+/* Who has the ticket in hand; absent when nobody or it is over. */
+static struct str carrier(const struct ticket *ticket)
+{
+	return ticket->known && state_is_open(ticket->state) ? ticket->owner : STR_NONE;
+}
+
+static void book(struct routing_run *run, struct str person, int32_t open, instant assigned_at)
+{
+	const struct person *known = directory_person(run->directory, person);
+
+	arena_grow(run->batch->arena, &run->changes, &run->change_capacity, run->change_count + 1, sizeof(*run->changes));
+	run->changes[run->change_count++] = (struct routing_load_change){ person, open, assigned_at };
+	if (known && run->loads) {
+		struct routing_load *load = &run->loads[known - run->directory->people];
+
+		load->open += open;
+		if (assigned_at > load->assigned_at)
+			load->assigned_at = assigned_at;
+	}
+}
+
+void routing_book_load(struct routing_work *work)
+{
+	struct str had = carrier(&work->before), has = carrier(work->ticket);
+
+	if (str_eq(had, has))
+		return;
+	if (had.p)
+		book(work->run, had, -1, INSTANT_NONE);
+	if (has.p)
+		book(work->run, has, 1, work->ticket->assigned_at);
+}
