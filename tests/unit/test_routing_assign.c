@@ -1,0 +1,332 @@
+/* The choice of person: every need, every preference, rules in order, manual dispatch under a binding rule.
+ *
+ * Linked with routing's decisions and common/base. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "services/routing/routing.h"
+
+#define NOW (1000 * DAY)
+#define PEOPLE 4
+
+static const struct str managers[] = { { "manager", 7 } };
+static const struct lifecycle lifecycle = { .management_roles = { managers, 1 } };
+static const struct skill pf1[] = { { { "P", 1 }, { "F1", 2 }, 1 } };
+static const struct skill pf2[] = { { { "P", 1 }, { "F2", 2 }, 2 } };
+static const struct skill p_any[] = { { { "P", 1 }, { "*", 1 }, 3 } };
+static const struct certificate good[] = { { { "c", 1 }, { "P", 1 }, NOW + 1 } };
+static const struct certificate expired[] = { { { "c", 1 }, { "P", 1 }, NOW } };
+static const struct str english[] = { { "en", 2 } };
+
+/* Attribute 0: severity, 1: customer.advisor. */
+static const struct value major_value = { .type = VALUE_STRING, .string = { "major", 5 } };
+static const struct match_step major_steps[] = { { .test = MATCH_EQUAL, .attribute = 0, .values = &major_value, .count = 1 } };
+static const struct match_step advised_steps[] = { { .test = MATCH_EXISTS, .attribute = 1 } };
+
+struct stage {
+	struct person people[PEOPLE];
+	struct directory directory;
+	struct routing_load loads[PEOPLE];
+	struct policy policy;
+	const struct policy *policies[1];
+	struct routing_book book;
+	struct ticket ticket;
+	struct routing_wish wish;
+	struct value vector[2];
+	struct routing_choice choice;
+};
+
+/* Four engineers A to D, all of the skill P/F1, on post, idle. */
+static void set(struct stage *stage)
+{
+	static const char *const ids[] = { "A", "B", "C", "D" };
+
+	*stage = (struct stage){ .policy = { .id = STR("p"), .routing = { .present = true } } };
+	for (size_t i = 0; i < PEOPLE; i++) {
+		stage->people[i] = (struct person){ .id = str_of(ids[i]), .role = STR("engineer"), .skills = pf1, .skill_count = 1,
+						    .onboarded = true, .on_post = true };
+		stage->loads[i].assigned_at = INSTANT_NONE;
+	}
+	stage->directory = (struct directory){ stage->people, PEOPLE };
+	stage->policies[0] = &stage->policy;
+	stage->book = (struct routing_book){ &lifecycle, stage->policies, 1, &stage->directory };
+	stage->ticket = (struct ticket){ .id = STR("AC-1"), .state = STATE_CLASSIFIED, .kind = STR("fault") };
+	stage->wish = (struct routing_wish){ .product = STR("P"), .fault_type = STR("F1") };
+}
+
+static const char *chosen(struct stage *stage)
+{
+	static char id[16];
+
+	routing_choose(&stage->ticket, &stage->wish, &stage->book, &stage->policy, stage->loads, stage->vector, NOW,
+		       &stage->choice);
+	if (!stage->choice.person)
+		return "nobody";
+	assert_ptr_equal(stage->choice.person, &stage->people[stage->choice.index]);
+	memcpy(id, stage->choice.person->id.p, stage->choice.person->id.n);
+	id[stage->choice.person->id.n] = '\0';
+	return id;
+}
+
+/* ---- needs: all but D fail, and A fails by what the row says ---- */
+
+static void test_needs(void **state)
+{
+	static const struct str named[] = { { "A", 1 } };
+	static const enum routing_ruled rules[] = { RULED_ROLE, RULED_SKILL, RULED_CERTIFICATE, RULED_LANGUAGE, RULED_ONBOARDED,
+						    RULED_NOT_NAMED, RULED_ON_POST, RULED_CAPACITY };
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rules); i++) {
+		struct stage stage;
+		struct routing_need *need = &stage.policy.routing.need;
+		struct person *a = &stage.people[0];
+
+		set(&stage);
+		stage.directory.count = 2;
+		assert_string_equal(chosen(&stage), "A");
+		switch (rules[i]) {
+		case RULED_ROLE:
+			need->role = true;
+			need->fallback_role = STR("engineer");
+			a->role = STR("csr");
+			break;
+		case RULED_SKILL:
+			need->skill = true;
+			a->skills = pf2;
+			break;
+		case RULED_CERTIFICATE:
+			need->certificate = CERTIFICATE_REQUIRE;
+			a->certificates = expired;
+			stage.people[1].certificates = good;
+			a->certificate_count = stage.people[1].certificate_count = 1;
+			break;
+		case RULED_LANGUAGE:
+			need->language = true;
+			stage.wish.language = STR("en");
+			stage.people[1].languages = english;
+			stage.people[1].language_count = 1;
+			break;
+		case RULED_ONBOARDED:
+			need->onboarded = true;
+			a->onboarded = false;
+			break;
+		case RULED_NOT_NAMED:
+			need->not_named = true;
+			stage.wish.named = (struct strings){ named, 1 };
+			break;
+		case RULED_ON_POST:
+			need->on_post = true;
+			a->on_post = false;
+			break;
+		case RULED_CAPACITY:
+			need->capacity = true;
+			a->max_open = 3;
+			stage.loads[0].open = 3;
+			break;
+		case RULED_NONE:
+		case RULED_PERSON:
+		case RULED_MAX:
+			fail();
+		}
+		if (strcmp(chosen(&stage), "B") != 0 || stage.choice.ruled_out_count != 1 ||
+		    stage.choice.ruled_out[0].ruled != rules[i] || stage.choice.eligible_count != 1)
+			fail_msg("%s", routing_ruled_name(rules[i]));
+	}
+}
+
+static void test_skill_covers(void **state)
+{
+	static const struct {
+		const char *name, *product, *fault_type;
+		int min_level;
+		const char *want;
+	} rows[] = {
+		{ "by fault type (C046)", "P", "F2", 0, "B" },
+		{ "wildcard", "P", "F9", 0, "C" },
+		{ "nobody covers", "Q", "F1", 0, "nobody" },
+		{ "level", "P", "F1", 3, "C" },
+		{ "what the request does not say", NULL, NULL, 0, "A" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct stage stage;
+
+		set(&stage);
+		stage.policy.routing.need.skill = true;
+		stage.policy.routing.need.min_level = rows[i].min_level;
+		stage.people[1].skills = pf2;
+		stage.people[2].skills = p_any;
+		stage.people[3].skill_count = 0;
+		stage.wish.product = str_of(rows[i].product);
+		stage.wish.fault_type = str_of(rows[i].fault_type);
+		if (strcmp(chosen(&stage), rows[i].want) != 0)
+			fail_msg("%s: %s", rows[i].name, chosen(&stage));
+	}
+}
+
+static void test_role_by_mode_then_kind(void **state)
+{
+	static const struct mode_role roles[] = { { { "complaint", 9 }, { "csr", 3 } }, { { "remote", 6 }, { "tech_support", 12 } },
+						  { { "onsite", 6 }, { "field_service", 13 } } };
+	static const struct {
+		const char *mode, *kind, *want;
+	} rows[] = { { "remote", "fault", "B" }, { "onsite", "complaint", "C" }, { NULL, "complaint", "D" }, { NULL, "fault", "A" } };
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct stage stage;
+
+		set(&stage);
+		stage.policy.routing.need.role = true;
+		stage.policy.routing.need.roles = roles;
+		stage.policy.routing.need.role_count = 3;
+		stage.people[1].role = STR("tech_support");
+		stage.people[2].role = STR("field_service");
+		stage.people[3].role = STR("csr");
+		stage.ticket.mode = str_of(rows[i].mode);
+		stage.ticket.kind = str_of(rows[i].kind);
+		assert_string_equal(chosen(&stage), rows[i].want);
+	}
+}
+
+/* ---- preferences ---- */
+
+static void test_preferences(void **state)
+{
+	static const struct str served[] = { { "C", 1 } };
+	static const enum preference all[] = { PREFER_CERTIFICATE, PREFER_LEVEL, PREFER_SAME_CUSTOMER, PREFER_FEWEST_OPEN,
+					       PREFER_LONGEST_IDLE, PREFER_ID };
+	struct stage stage;
+
+	(void)state;
+	set(&stage);
+	stage.policy.routing.prefer = all;
+	stage.policy.routing.prefer_count = 6;
+	assert_string_equal(chosen(&stage), "A");          /* a tie: the id */
+	for (size_t i = 0; i < PEOPLE; i++)
+		stage.loads[i].assigned_at = NOW - (instant)i * HOUR;
+	assert_string_equal(chosen(&stage), "D");          /* idle for longest */
+	stage.loads[1].assigned_at = INSTANT_NONE;
+	assert_string_equal(chosen(&stage), "B");          /* never assigned */
+	stage.loads[0].open = stage.loads[1].open = 1;
+	assert_string_equal(chosen(&stage), "D");          /* fewest open */
+	stage.wish.served = (struct strings){ served, 1 };
+	stage.loads[2].open = 7;
+	assert_string_equal(chosen(&stage), "C");          /* knows the customer */
+	stage.people[1].skills = p_any;
+	assert_string_equal(chosen(&stage), "B");          /* higher level */
+	stage.people[0].certificates = good;
+	stage.people[0].certificate_count = 1;
+	assert_string_equal(chosen(&stage), "A");          /* certified (C173) */
+	assert_int_equal(stage.choice.eligible_count, 4);
+	stage.policy.routing.prefer_count = 0;
+	stage.people[0].certificate_count = 0;
+	stage.people[2].certificates = good;
+	stage.people[2].certificate_count = 1;
+	assert_string_equal(chosen(&stage), "A");
+	stage.policy.routing.need.certificate = CERTIFICATE_PREFER;
+	assert_string_equal(chosen(&stage), "C");
+}
+
+/* ---- rules ---- */
+
+static const struct route_rule rules[] = {
+	{ .name = { "major", 5 }, .match = { major_steps, 1, 0 }, .type = ROUTE_ROLE_LEVEL, .to = { "management", 10 }, .binding = true },
+	{ .name = { "advisor", 7 }, .match = { advised_steps, 1, 0 }, .type = ROUTE_PERSON, .to = { "customer.advisor", 16 },
+	  .attribute = 1, .else_next = true },
+	{ .name = { "pool", 4 }, .type = ROUTE_POOL },
+};
+
+static void with_rules(struct stage *stage)
+{
+	set(stage);
+	stage->policy.routing.rules = rules;
+	stage->policy.routing.rule_count = 3;
+	stage->policy.routing.need = (struct routing_need){ .skill = true, .on_post = true };
+	stage->people[3] = (struct person){ .id = STR("D"), .role = STR("manager"), .on_post = true };
+}
+
+static void test_rules_in_order(void **state)
+{
+	struct stage stage;
+
+	(void)state;
+	with_rules(&stage);
+	assert_string_equal(chosen(&stage), "A");
+	assert_true(str_is(stage.choice.rule, "pool"));
+
+	/* A manager needs no skill row for what he is named for (C092); without one on post there is nobody. */
+	stage.vector[0] = major_value;
+	assert_string_equal(chosen(&stage), "D");
+	assert_true(str_is(stage.choice.rule, "major"));
+	assert_int_equal(stage.choice.ruled_out[0].ruled, RULED_ROLE);
+	stage.people[3].on_post = false;
+	assert_string_equal(chosen(&stage), "nobody");
+	assert_int_equal(stage.choice.ruled_out_count, 4);
+
+	/* The customer's advisor, else whoever is next. */
+	with_rules(&stage);
+	stage.vector[1] = (struct value){ .type = VALUE_STRING, .string = STR("C") };
+	assert_string_equal(chosen(&stage), "C");
+	stage.people[2].on_post = false;
+	assert_string_equal(chosen(&stage), "A");
+	assert_true(str_is(stage.choice.rule, "pool"));
+}
+
+static void test_by_hand(void **state)
+{
+	struct routing_refusal refusal;
+	struct arena arena = { 0 };
+	struct stage stage;
+
+	(void)state;
+	with_rules(&stage);
+	assert_true(routing_may_own(&stage.ticket, STR("A"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	assert_true(routing_may_own(&stage.ticket, STR("Z"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	stage.vector[0] = major_value;
+	assert_true(routing_may_own(&stage.ticket, STR("D"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	assert_false(routing_may_own(&stage.ticket, STR("A"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	assert_int_equal(refusal.reason, REASON_GATE_UNMET);
+	assert_true(memmem(refusal.detail.p, refusal.detail.n, "management", 10) != NULL);
+	assert_false(routing_may_own(&stage.ticket, STR("Z"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	arena_done(&arena);
+}
+
+static void test_owner_fits(void **state)
+{
+	static const struct mode_role roles[] = { { { "onsite", 6 }, { "field_service", 13 } } };
+	struct stage stage;
+
+	(void)state;
+	with_rules(&stage);
+	stage.policy.routing.need.role = true;
+	stage.policy.routing.need.roles = roles;
+	stage.policy.routing.need.role_count = 1;
+	stage.ticket.owner = STR("A");
+	assert_true(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, true, NOW));
+	stage.ticket.mode = STR("onsite");
+	assert_false(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, true, NOW));
+	assert_true(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, false, NOW));
+	stage.vector[0] = major_value;                     /* regraded to a major one */
+	assert_false(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, false, NOW));
+	stage.ticket.owner = STR("D");
+	assert_true(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, true, NOW));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_needs), cmocka_unit_test(test_skill_covers), cmocka_unit_test(test_role_by_mode_then_kind),
+		cmocka_unit_test(test_preferences), cmocka_unit_test(test_rules_in_order), cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_owner_fits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
