@@ -8,7 +8,7 @@ VARIANT ?= plain
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
-PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libpcre2-8
+PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libpcre2-8 zlib
 
 OUT_plain := build
 OUT_asan  := build/asan
@@ -54,7 +54,7 @@ LIBRARY   := $(OUT)/libaftercare.a
 PROGRAMS  := $(foreach s,$(SERVICES),$(call program,$(s)))
 TOOLS     := $(if $(wildcard deploy/dev/supervisor.c),$(OUT)/bin/aftercare-supervisor)
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
-OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(BENCH))
+OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
 .PHONY: all help tests check check-unit layers demo bench clean distclean install-packages
@@ -117,6 +117,10 @@ $(OUT)/tests/%: $(OBJ)/tests/%.o $(call objects,$(SUPPORT)) $(OUT)/libparts.a $(
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
+$(OUT)/tests/load: $(call objects,$(BENCH)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(OUT)/libparts.a: $(ALL_PARTS)
 	$(call say,AR    )
 	$(Q)rm -f $@

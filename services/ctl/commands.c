@@ -9,5 +9,6 @@ const struct command commands[] = {
 	{ "policy check", "FILE... [--set NAME=VALUE]", "say everything that is wrong with a document", ctl_policy_check },
 	{ "policy load", "FILE... [--approved] [--set NAME=VALUE]", "bring in a version, as a draft or approved", ctl_policy_load },
 	{ "policy list", "", "the versions, their state and since when", ctl_policy_list },
+	{ "replay", "FILE --map MAP.json [--rate N] [--dry-run]", "turn a log of the past into claims", ctl_replay },
 	{ 0 }
 };

@@ -34,6 +34,7 @@ int ctl_topics_apply(struct ctl *ctl, int argc, char **argv);
 int ctl_policy_load(struct ctl *ctl, int argc, char **argv);
 int ctl_policy_check(struct ctl *ctl, int argc, char **argv);
 int ctl_policy_list(struct ctl *ctl, int argc, char **argv);
+int ctl_replay(struct ctl *ctl, int argc, char **argv);
 
 /* A connection for a command with the statements of services/ctl/ctl.sql; NULL after it has said why. */
 struct db *ctl_connect(struct ctl *ctl);
