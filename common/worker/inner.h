@@ -22,6 +22,7 @@ struct worker_conf {
 	const char *instance;
 	const char *metrics_listen;
 	const char *log_level;
+	const char *log_lost;
 	int64_t batch_max_events;
 	int64_t outstanding_max;
 	int64_t outbox_keep;
@@ -109,6 +110,7 @@ struct worker {
 	bool assignment_changed;
 	bool group_joined;
 	bool producer_failed;
+	size_t rewound;            /* sources whose log was made anew */
 	bool stopping;
 	int exit_status;
 	bool ready;

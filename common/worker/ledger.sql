@@ -21,6 +21,14 @@ update source s
 returning s.id, s.epoch, s.incarnation, s.next_offset, s.out_seq, s.published_seq,
           old.clean, s.suspect_until, s.attempt_offset, s.attempts
 
+-- The topic was made anew: begin again at its start; what we issue from here on is of a new incarnation.
+-- name: source_rewind
+update source
+   set next_offset = $2::int8,
+       incarnation = greatest(incarnation + 1, floor(extract(epoch from clock_timestamp()) * 1000)::int8)
+ where id = $1::int8
+returning incarnation
+
 -- name: source_marks
 select writer, incarnation, seq from watermark where source = $1::int8
 

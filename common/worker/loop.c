@@ -190,6 +190,10 @@ static bool worker_mend(struct worker *worker)
 	enum verdict verdict = sources_take(worker, &fault);
 	if (verdict)
 		return worker_settle(worker, NULL, verdict, &fault), false;
+	if (worker->rewound) {
+		journal_warning("%zu logs end before our position: they were made anew, reading begins at their start", worker->rewound);
+		worker->rewound = 0;
+	}
 	worker_database_back(worker);
 	return true;
 }

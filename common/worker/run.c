@@ -33,6 +33,8 @@ static const struct conf_key worker_keys[] = {
 	  "Address of /metrics and /healthz, 127.0.0.1:9100; empty: none." },
 	{ "log_level", CONF_STRING, "info", 0, 0, offsetof(struct worker_conf, log_level),
 	  "error, warning, notice, info or debug." },
+	{ "log_lost", CONF_STRING, "stop", 0, 0, offsetof(struct worker_conf, log_lost),
+	  "When a topic ends before our position (it was made anew): stop, or rewind to its beginning under a new incarnation." },
 	{ "batch_max_events", CONF_INT, "500", 1, BATCH_EVENTS_MAX, offsetof(struct worker_conf, batch_max_events),
 	  "Events of one transaction at most." },
 	{ "outstanding_max", CONF_INT, "20000", 1000, 90000, offsetof(struct worker_conf, outstanding_max),

@@ -167,6 +167,29 @@ static void source_adopt(struct source *source, const struct db_result *row, boo
 		memset(source->acks, 0, source->ack_capacity);
 }
 
+/* Where the operator says so (a development broker keeps nothing), a log that ends before our position was made anew and is
+ * read from its beginning. Otherwise the consumer meets the hole and the daemon stops: somebody must look. */
+static enum verdict source_rewind_if_lost(struct worker *worker, struct source *source, const char *topic, struct fault *fault)
+{
+	int64_t low = 0, high = 0;
+	if (strcmp(worker->conf.log_lost, "rewind") != 0)
+		return OK;
+	enum verdict verdict = bus_watermarks(worker->bus, topic, source->partition, &low, &high, 3000, fault);
+	if (verdict || (source->next_offset <= high && source->next_offset >= low))
+		return verdict;
+	struct db_params params = { .arena = &worker->batch_arena };
+	db_int(&params, source->id);
+	db_int(&params, low);
+	const struct db_result *rows = NULL;
+	verdict = db_run(worker->db, "source_rewind", &params, &rows, fault);
+	if (verdict)
+		return verdict;
+	source->next_offset = source->read_next = low;
+	source->incarnation = db_get_int(rows, 0, 0);
+	worker->rewound++;
+	return OK;
+}
+
 static enum verdict source_take(struct worker *worker, struct source *source, struct fault *fault)
 {
 	const char *topic = worker->service->topics[source->topic].name;
@@ -194,12 +217,15 @@ static enum verdict source_take(struct worker *worker, struct source *source, st
 		if (verdict)
 			return verdict;
 	}
+	enum verdict verdict = source_rewind_if_lost(worker, source, topic, fault);
+	if (verdict)
+		return verdict;
 	struct db_params id = { .arena = &worker->batch_arena };
 	db_int(&id, source->id);
 	db_queue(worker->db, "source_marks", &id);
 	db_queue(worker->db, "source_next_due", &id);
 	db_queue_plain(worker->db, "COMMIT");
-	enum verdict verdict = db_sync(worker->db, fault);
+	verdict = db_sync(worker->db, fault);
 	if (verdict)
 		return verdict;
 	const struct db_result *marks = db_result(worker->db, 0);
