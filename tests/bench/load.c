@@ -82,6 +82,12 @@ size_t load_request(char *text, size_t size, uint64_t n)
 
 rd_kafka_t *load_reader(struct load *load)
 {
+	int64_t ends[64], total;
+	return load_reader_at(load, RD_KAFKA_OFFSET_END, ends, 64, &total);
+}
+
+rd_kafka_t *load_reader_at(struct load *load, int64_t offset, int64_t *ret_ends, int most, int64_t *ret_total)
+{
 	char error[256];
 	rd_kafka_conf_t *conf = client_conf(load);
 	set(conf, "group.id", "bench");
@@ -96,11 +102,16 @@ rd_kafka_t *load_reader(struct load *load)
 	if (rd_kafka_metadata(reader, 0, topic, &metadata, 10000) || metadata->topic_cnt != 1)
 		die("aftercare.tickets", "no metadata within 10 s");
 	rd_kafka_topic_partition_list_t *lanes = rd_kafka_topic_partition_list_new(64);
-	for (int i = 0; i < metadata->topics[0].partition_cnt; i++) {
+	*ret_total = 0;
+	for (int i = 0; i < metadata->topics[0].partition_cnt && i < most; i++) {
 		int64_t low = 0, high = 0;
 		if (rd_kafka_query_watermark_offsets(reader, "aftercare.tickets", i, &low, &high, 10000))
 			die("aftercare.tickets", "no watermarks within 10 s");
-		rd_kafka_topic_partition_list_add(lanes, "aftercare.tickets", i)->offset = high;
+		ret_ends[i] = high;
+		*ret_total += high - low;
+		/* A stored end, not OFFSET_END: what is published from this moment on must be seen. */
+		rd_kafka_topic_partition_list_add(lanes, "aftercare.tickets", i)->offset =
+			offset == RD_KAFKA_OFFSET_END ? high : low;
 	}
 	rd_kafka_assign(reader, lanes);
 	rd_kafka_topic_partition_list_destroy(lanes);
@@ -126,7 +137,7 @@ bool load_fact(const rd_kafka_message_t *message, struct fact *ret_fact)
 	struct str type = header(headers, "ce_type");
 	if (type.n < 13)
 		return false;
-	*ret_fact = (struct fact){ .name = { type.p + 10, type.n - 13 }, .ticket = header(headers, "ce_subject"),
+	*ret_fact = (struct fact){ .name = { type.p + 10, type.n - 13 }, .id = header(headers, "ce_id"), .ticket = header(headers, "ce_subject"),
 				   .cause_id = header(headers, "ce_causeid"), .value = { message->payload, message->len } };
 	return true;
 }
@@ -163,7 +174,7 @@ int load_fill(struct load *load, uint64_t count)
 
 static int usage(void)
 {
-	fputs("usage: load fill COUNT | load latency RATE SECONDS | load lifecycle TICKETS IN_FLIGHT\n", stderr);
+	fputs("usage: load fill COUNT | load latency RATE SECONDS | load lifecycle TICKETS IN_FLIGHT | load count FACT\n", stderr);
 	return 64;
 }
 
@@ -190,6 +201,8 @@ int main(int argc, char **argv)
 		status = load_latency(&load, first, second);
 	else if (strcmp(argv[1], "lifecycle") == 0 && argc == 4)
 		status = load_lifecycle(&load, first, second);
+	else if (strcmp(argv[1], "count") == 0)
+		status = load_count(&load, argv[2]);
 	else
 		status = usage();
 	rd_kafka_flush(load.producer, 10000);

@@ -25,14 +25,17 @@ size_t load_request(char *text, size_t size, uint64_t n);
 
 /* A reader of all lanes of the ticket log from its present end. */
 rd_kafka_t *load_reader(struct load *load);
+/* The same from `offset` (RD_KAFKA_OFFSET_BEGINNING); ret_ends are the present ends, *ret_total how much there is to read. */
+rd_kafka_t *load_reader_at(struct load *load, int64_t offset, int64_t *ret_ends, int most, int64_t *ret_total);
 /* "ticket.assigned" of a record, its revision's subject and cause; absent strings when it is none of ours. */
 struct fact {
-	struct str name, ticket, cause_id;
+	struct str name, id, ticket, cause_id;
 	struct str value;
 };
 bool load_fact(const rd_kafka_message_t *message, struct fact *ret_fact);
 
 int load_fill(struct load *load, uint64_t count);
+int load_count(struct load *load, const char *name);
 int load_latency(struct load *load, uint64_t rate, uint64_t seconds);
 int load_lifecycle(struct load *load, uint64_t tickets, uint64_t in_flight);
 
