@@ -223,6 +223,7 @@ struct intake {
 	const char *const *written;
 	struct claim_type *types;      /* by hash of the name; name absent: free */
 	size_t type_count;
+	struct arena names;            /* of the types */
 	struct buf body;               /* of the fact being written */
 };
 /* The type of an item; from the arena when it cannot be remembered. */

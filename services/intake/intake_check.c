@@ -37,6 +37,10 @@ const struct claim_type *intake_type(struct intake *intake, struct str name, str
 		if (str_eq(intake->types[at].name, name))
 			return &intake->types[at];
 	schema = name.p ? schema_of(intake->schemas, name) : NULL;
+	/* Some files only lend their definitions to others. */
+	if (schema && !str_is(schema_annotation(schema, "x-role"), "claim") &&
+	    !str_is(schema_annotation(schema, "x-role"), "fact"))
+		schema = NULL;
 	if (!schema || intake->type_count > TYPE_SLOTS / 2) {
 		type = arena_zero(arena, sizeof(*type));
 		type->name = name;
@@ -45,7 +49,7 @@ const struct claim_type *intake_type(struct intake *intake, struct str name, str
 		return type;
 	}
 	type = &intake->types[at];
-	type_fill(type, schema, (struct str){ mem_copy(name.p, name.n), name.n });
+	type_fill(type, schema, str_copy(&intake->names, name));
 	intake->type_count++;
 	return type;
 }

@@ -31,6 +31,7 @@ static void intake_close(void *state)
 	schema_free(intake->schemas);
 	mem_free((void *)(uintptr_t)intake->written);
 	mem_free(intake->types);
+	arena_done(&intake->names);
 	buf_done(&intake->body);
 	mem_free(intake);
 }
