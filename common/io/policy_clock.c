@@ -47,10 +47,29 @@ static struct str find_event(struct compile *compile, struct str event, enum imp
 	return words_have(compile, &words_fact, fact) ? fact : STR_NONE;
 }
 
+/* The event name that may have been meant; NULL when none is near. */
+static const char *near_event(struct compile *compile, struct str event)
+{
+	size_t count = 0;
+	const char **names;
+	size_t used = 0;
+
+	while (words_fact.items[count])
+		count++;
+	names = arena_zero(compile->arena, (count + array_count(events) + 1) * sizeof(*names));
+	for (size_t i = 0; i < array_count(events); i++)
+		names[used++] = events[i].event;
+	for (size_t i = 0; i < count; i++)
+		if (str_starts(str_of(words_fact.items[i]), STR("ticket.")))
+			names[used++] = words_fact.items[i] + sizeof("ticket");
+	return words_nearest(names, event);
+}
+
 static struct str fact_of_event(struct compile *compile, const struct place *at, struct str event,
 				enum implied *ret_implied)
 {
 	struct str fact = find_event(compile, event, ret_implied);
+	const char *near;
 
 	for (const char *const *p = desk; *p && !fact.p; p++)
 		if (str_starts(event, str_of(*p))) {
@@ -58,7 +77,11 @@ static struct str fact_of_event(struct compile *compile, const struct place *at,
 				 STR_ARG(event));
 			return STR_NONE;
 		}
-	if (!fact.p)
+	near = fact.p ? NULL : near_event(compile, event);
+	if (near)
+		complain(compile, at, "\"%.*s\" is no event that a clock can name (did you mean %s?)", STR_ARG(event),
+			 near);
+	else if (!fact.p)
 		complain(compile, at, "\"%.*s\" is no event that a clock can name", STR_ARG(event));
 	return fact;
 }
@@ -269,7 +292,7 @@ static void check_clock_names(struct compile *compile, const struct place *at, s
 			    (json_equal(json_object_get(one.value, "match"), json_object_get(other, "match")) ||
 			     !json_object_get(other, "match"))) {
 				complain(compile, &name,
-					 "there is a \"%s\" already, at %zu of this list, that leaves this one nothing",
+					 "the name \"%s\" stands at %zu of this list already, which leaves this one nothing",
 					 json_string_value(name.value), k);
 				break;
 			}

@@ -66,7 +66,7 @@ static void read_applies(struct compile *compile, const struct place *at, struct
 
 static void read_codes(struct compile *compile, const struct place *at)
 {
-	static const char *const members[] = { "kind", "severity", "mode", "channel", "role", "waiting", NULL };
+	static const char *const members[] = { "kind", "severity", "mode", "channel", "role", NULL };
 
 	if (!read_object(compile, at, members))
 		return;
@@ -123,7 +123,7 @@ static void read_policy(struct compile *compile, const struct place *root, struc
 					       "!effective_from", "statutory", "family", "applies", "zone", "calendar",
 					       "needs", "codes", "intake", "lifecycle", "clocks", "routing", "rules",
 					       "messages", "programmes", "~measures", "~reports", "~phrases",
-					       "~progress", "$schema", NULL };
+					       "~progress", NULL };
 	struct place intake = place_member(root, "intake");
 	struct place lifecycle = place_member(root, "lifecycle");
 	struct place clocks = place_member(root, "clocks");

@@ -41,7 +41,7 @@ static void read_step(struct compile *compile, const struct place *at, struct st
 {
 	static const char *const members[] = { "by", "match", "need", "what", NULL };
 	static const char *const doers[] = { "system", "person", NULL };
-	static const struct words words_doer = { "one to do it", doers, NULL };
+	static const struct words words_doer = { "doer", doers, NULL };
 	struct place by = place_member(at, "by");
 	struct place match = place_member(at, "match");
 	struct place need = place_member(at, "need");

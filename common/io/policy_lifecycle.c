@@ -27,9 +27,15 @@ static void check_groups(struct compile *compile, const struct place *at)
 	}
 }
 
+static void check_code(struct compile *compile, const struct place *at, const void *unused)
+{
+	(void)unused;
+	(void)read_name(compile, at);
+}
+
 static struct strings read_codes_of(struct compile *compile, const struct place *at)
 {
-	struct strings list = read_strings(compile, at, NULL, NULL);
+	struct strings list = read_strings(compile, at, check_code, NULL);
 
 	for (size_t i = 0; i < list.count; i++)
 		for (size_t k = 0; k < i; k++)
@@ -45,10 +51,12 @@ static struct strings read_codes_of(struct compile *compile, const struct place 
 static void read_document(struct compile *compile, const struct place *root, struct lifecycle *lifecycle)
 {
 	static const char *const members[] = { "!lifecycle", "!version", "title", "groups", "!transitions", "permissions",
-					       "!roles", "!channels", "!kinds", "codes", "$schema", NULL };
+					       "!roles", "!channels", "!kinds", "codes", NULL };
 	static const char *const role_members[] = { "!staff", "!management", NULL };
+	struct str unused = STR_NONE;
 	struct place name = place_member(root, "lifecycle");
 	struct place version = place_member(root, "version");
+	struct place title = place_member(root, "title");
 	struct place groups = place_member(root, "groups");
 	struct place transitions = place_member(root, "transitions");
 	struct place permissions = place_member(root, "permissions");
@@ -61,6 +69,7 @@ static void read_document(struct compile *compile, const struct place *root, str
 	(void)read_object(compile, root, members);
 	compile->codes = json_object_get(root->value, "codes");
 	(void)read_name(compile, &name);
+	read_bilingual(compile, &title, &unused, &unused);
 	lifecycle->version = (int32_t)read_int(compile, &version, 0, 1, INT32_MAX);
 	check_groups(compile, &groups);
 	(void)read_object(compile, &roles, role_members);
@@ -82,6 +91,8 @@ enum verdict lifecycle_compile(struct str text, const char *name, struct attribu
 	struct place root = { .value = load_document(&compile, text) };
 
 	if (root.value) {
+		/* It has no blanks: one that stands there is complained about as not needed. */
+		fill_blanks(&compile, &root);
 		read_document(&compile, &root, lifecycle);
 		json_decref(root.value);
 	}

@@ -1,8 +1,8 @@
 /* The paths that a condition may look at, and which codes stand there.
  *
- * Of the ticket: the members of a request by the contract and what the system knows about it; `flags.` and `event.answers.`
- * are open families. A path that nobody fills would make a rule that never holds, so an unknown one is an error.
- * Must stay a superset of what worker/knowledge.h fills in. */
+ * Of the ticket: the members of a request by the contract and what the system knows about it; `flags.` and what lies
+ * below a member of an event are open families. A path that nobody fills would make a rule that never holds, so an unknown one is an error.
+ * Must name nothing that worker/knowledge.h does not fill in. */
 #include <string.h>
 
 #include "common/io/policy_inner.h"
@@ -13,26 +13,21 @@ struct path {
 };
 
 static const struct path paths[] = {
-	{ "id", NULL }, { "kind", &words_kind }, { "severity", &words_severity }, { "mode", &words_mode },
-	{ "channel", &words_channel }, { "state", &words_state }, { "priority", NULL }, { "subtype", NULL },
-	{ "class", NULL }, { "cause", NULL }, { "cause_code", NULL }, { "impact_scope", NULL }, { "fault_type", NULL },
-	{ "special", NULL }, { "urgent", NULL }, { "importance", NULL }, { "demand", NULL }, { "problem", NULL },
-	{ "need", NULL }, { "about_staff", NULL }, { "entered_by", NULL }, { "tags", NULL }, { "attachments", NULL },
-	{ "reopened", NULL }, { "missing", NULL }, { "unassignable", NULL }, { "received_at", NULL },
-	{ "assigned_at", NULL }, { "resolved_at", NULL }, { "closed_at", NULL },
-	{ "entitlement", &words_entitlement }, { "charge.labour", &words_charge }, { "charge.parts", &words_charge },
+	{ "kind", &words_kind }, { "severity", &words_severity }, { "mode", &words_mode },
+	{ "channel", &words_channel }, { "state", &words_state }, { "priority", NULL }, { "owner", NULL },
+	{ "reopened", NULL }, { "subtype", NULL }, { "class", NULL }, { "cause", NULL }, { "impact_scope", NULL },
+	{ "fault_type", NULL }, { "special", NULL }, { "urgent", NULL }, { "importance", NULL }, { "demand", NULL },
+	{ "problem", NULL }, { "need", NULL }, { "about_staff", NULL }, { "entered_by", NULL }, { "tags", NULL },
+	{ "attachments", NULL }, { "charge.labour", &words_charge }, { "charge.parts", &words_charge },
 	{ "product.model", NULL }, { "product.version", NULL }, { "product.serial_no", NULL },
-	{ "product.installation", NULL }, { "installation.accepted_on", NULL }, { "installation.sold_by", NULL },
-	{ "installation.manufacturer_months", NULL }, { "installation.quality_grade", NULL },
+	{ "product.installation", NULL },
 
 	{ "customer.id", NULL }, { "customer.name", NULL }, { "customer.phone", NULL }, { "customer.email", NULL },
 	{ "customer.address", NULL }, { "customer.grade", NULL }, { "customer.region", NULL },
-	{ "customer.advisor", NULL }, { "customer.locale", NULL }, { "customer.language", NULL },
-	{ "customer.contact", NULL }, { "customer.purchasing", NULL }, { "customer.department", NULL },
-	{ "customer.strategic", NULL }, { "customer.type", NULL },
+	{ "customer.advisor", NULL }, { "customer.language", NULL },
 
 	{ "owner.id", NULL }, { "owner.name", NULL }, { "owner.role", &words_role }, { "owner.department", NULL },
-	{ "owner.superior", NULL }, { "owner.contact", NULL }, { "owner.region", NULL },
+	{ "owner.superior", NULL },
 
 	{ "clock.name", NULL }, { "clock.clock_id", NULL }, { "clock.limit", NULL }, { "clock.due_at", NULL },
 	{ "clock.started_at", NULL }, { "clock.percent", NULL }, { "clock.late_s", NULL },
@@ -40,18 +35,22 @@ static const struct path paths[] = {
 
 /* Members of the data of claims and facts; a path below one of them is known as well. */
 static const char *const event_members[] = {
-	"answer", "answers", "at", "at_percent", "attachments", "attendees", "automatic", "backdated_s", "breached_at",
-	"by", "call", "candidates", "carrier", "cause", "cause_code", "channel", "charge", "class", "clock", "clock_id",
-	"comment", "content", "count", "customer", "date", "decided_at", "delivery_date", "demand", "department",
-	"detected_at", "dissatisfied", "due_at", "effective_from", "entered_by", "entitlement", "eta", "facts",
-	"fault_type", "fees", "feedback", "for", "form", "form_id", "from", "identity", "impact_scope", "importance",
-	"item", "kind", "lag_ms", "late_s", "level", "limit", "lines", "message", "met_at", "missing", "mode",
-	"need", "none_because", "note", "now", "on", "open_s", "order", "outcome", "owner", "parts", "payment_method",
-	"place", "policy", "price", "priority", "problem", "product", "product_issue", "product_version", "promised_date",
-	"reason", "received_at", "reference", "related", "remote_session", "respondent_department", "result", "reusable",
-	"rings", "role", "satisfied", "score", "serial_no", "severity", "signature", "solution", "special", "started_at",
-	"state", "subtask", "subtype", "survey", "tags", "task", "template", "text", "ticket", "to", "topic", "until",
-	"urgent", "verdict", "waited_s", "was", "what", "why", "window", "window_end", NULL
+	"about_staff", "affected", "agent", "amount", "answer", "answers", "approved_at", "approved_by", "at",
+	"at_percent", "at_site", "attachments", "attendees", "audience", "audit", "automatic", "backdated_s", "by",
+	"calendar", "call", "cause", "cause_code", "channel", "charge", "class", "clock", "clock_id", "comment",
+	"content", "count", "customer", "date", "decided_at", "delivery_date", "demand", "department", "departments",
+	"desk", "detected_at", "document", "drill", "due_at", "effective_from", "emergency", "entered_by",
+	"entitlement", "eta", "facts", "fault_type", "feedback", "fees", "findings", "followup", "for", "form",
+	"from", "grade", "grading", "identity", "impact_scope", "importance", "installation", "item", "kind",
+	"lag_ms", "late_s", "level", "limit", "lines", "message", "met_at", "method", "missing", "mode", "need",
+	"none_because", "note", "now", "observation", "on", "open_s", "order", "outcome", "parts", "patch",
+	"payment", "payment_method", "place", "plan", "policy", "price", "priority", "problem", "product",
+	"product_issue", "product_version", "programme", "project", "promised_date", "reason", "receipt",
+	"received_at", "related", "release", "remote_session", "request", "respondent_department", "result",
+	"reusable", "review", "revision", "rings", "role", "sample", "satisfied", "score", "severity", "signature",
+	"solution", "source", "special", "started_at", "state", "subtask", "subtype", "survey", "tags", "task",
+	"template", "text", "ticket", "to", "topic", "type", "until", "urgent", "verdict", "version", "versions",
+	"visit", "visitor", "vulnerability", "waited_s", "warranty_card", "was", "what", "why", "window", "year", NULL
 };
 
 static const struct {
@@ -127,8 +126,7 @@ uint32_t path_intern(struct compile *compile, struct str path)
 void check_recipient(struct compile *compile, const struct place *at, const void *unused)
 {
 	static const char *const people[] = {
-		"customer", "owner", "superior", "owner.superior", "management", "customer.advisor", "entered_by",
-		"customer.purchasing", NULL
+		"customer", "owner", "superior", "owner.superior", "management", "customer.advisor", "entered_by", NULL
 	};
 	struct str word = str_of(json_string_value(at->value));
 	const char *near;

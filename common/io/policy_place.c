@@ -57,7 +57,7 @@ void complain(struct compile *compile, const struct place *at, const char *forma
 
 bool present(const struct place *at)
 {
-	return at->value && !json_is_null(at->value) && !is_blank(at->value);
+	return at->value && !json_is_null(at->value) && !(at->up && is_blank(at->value));
 }
 
 static void complain_type(struct compile *compile, const struct place *at, const char *wanted)
@@ -96,8 +96,14 @@ static void check_member(struct compile *compile, const struct place *at, const 
 	const char *bare[64];
 	size_t count = 0;
 
-	if (strcmp(at->key, "note") == 0)
+	if (json_is_null(at->value)) {
+		complain(compile, at, "null says nothing: leave the member out");
 		return;
+	}
+	if (strcmp(at->key, "note") == 0 || (!at->up->up && strcmp(at->key, "$schema") == 0)) {
+		(void)read_text(compile, at);
+		return;
+	}
 	if (strcmp(at->key, "clauses") == 0) {
 		check_clauses(compile, at);
 		return;
@@ -146,11 +152,20 @@ bool read_object(struct compile *compile, const struct place *at, const char *co
 
 size_t read_list(struct compile *compile, const struct place *at)
 {
+	json_t *value;
+	size_t i;
+
 	if (!present(at))
 		return 0;
 	if (!json_is_array(at->value)) {
 		complain_type(compile, at, "a list");
 		return 0;
+	}
+	json_array_foreach (at->value, i, value) {
+		struct place element = place_element(at, i);
+
+		if (json_is_null(value))
+			complain(compile, &element, "null says nothing: leave it out");
 	}
 	return json_array_size(at->value);
 }
@@ -330,7 +345,7 @@ void check_names(struct compile *compile, const struct place *list)
 			json_t *other = json_object_get(json_array_get(list->value, k), "name");
 
 			if (json_equal(other, name.value)) {
-				complain(compile, &name, "there is a \"%s\" already, at %zu of this list",
+				complain(compile, &name, "the name \"%s\" stands at %zu of this list already",
 					 json_string_value(name.value), k);
 				break;
 			}

@@ -188,9 +188,12 @@ void fill_blanks(struct compile *compile, const struct place *root)
 		json_object_foreach (walk.needs.value, name, need) {
 			struct place place = place_member(&walk.needs, name);
 			struct place type = place_member(&place, "type");
+			struct place why = place_member(&place, "why");
 
-			if (read_object(compile, &place, members) && present(&type))
+			if (read_object(compile, &place, members)) {
 				(void)read_word(compile, &type, &words_type);
+				(void)read_text(compile, &why);
+			}
 		}
 	else if (present(&walk.needs))
 		complain(compile, &walk.needs, "\"needs\" is an object: name -> {\"type\", \"why\"}");

@@ -14,22 +14,22 @@ static const char *const facts[] = {
 	"ticket.arrived", "ticket.started", "ticket.worked", "ticket.waiting", "ticket.resumed", "ticket.plan_sent",
 	"ticket.plan_accepted", "ticket.plan_declined", "ticket.quote_sent", "ticket.quote_accepted",
 	"ticket.quote_declined", "ticket.upgrade_offered", "ticket.upgrade_accepted", "ticket.upgrade_declined",
-	"ticket.cannot_answer", "ticket.subtask_opened", "ticket.subtask_closed", "ticket.promised", "ticket.answered",
-	"ticket.solution_sent", "ticket.spare_required", "ticket.spare_issued", "ticket.original_restored",
-	"ticket.spare_made_permanent", "ticket.factory_sent", "ticket.factory_received", "ticket.factory_repaired",
-	"ticket.factory_checked", "ticket.factory_delivered", "ticket.installed", "ticket.trained", "ticket.resolved",
-	"ticket.report_filed", "ticket.effect_evaluated", "ticket.corrective_action", "ticket.confirmed",
-	"ticket.reopened", "ticket.closed", "ticket.cancelled", "ticket.escalated", "ticket.annotated",
-	"ticket.return_approved", "ticket.return_rejected", "ticket.return_done", "ticket.order_submitted",
-	"ticket.order_corrected", "ticket.order_accepted", "ticket.order_shipped", "ticket.order_delivered",
-	"ticket.order_problem", "ticket.survey_answered", "ticket.message_delivered", "ticket.message_failed",
-	"ticket.task_done", "ticket.flagged", "task.opened", "task.closed", "sla.started", "sla.paused", "sla.resumed",
-	"sla.rescheduled", "sla.warned", "sla.met", "sla.breached", "sla.corrected", "sla.cancelled",
-	"notify.requested", "notify.sent", "notify.failed", "notify.suppressed", "survey.due", "survey.sent",
-	"survey.scored", "survey.unreturned", "followup.due", "visit.due", "visit.completed", "visit.missed",
-	"grading.proposed", "grading.decided", "call.logged", "desk.uncovered", "desk.covered", "capa.opened",
-	"capa.verified", "capa.closed", "report.published", "kpi.computed", "kpi.missed", "audit.sampled",
-	"audit.finding", "conduct.recorded", NULL
+	"ticket.cannot_answer", "ticket.subtask_opened", "ticket.subtask_closed", "ticket.promised",
+	"ticket.answered", "ticket.solution_sent", "ticket.spare_required", "ticket.spare_issued",
+	"ticket.original_restored", "ticket.spare_made_permanent", "ticket.factory_sent", "ticket.factory_received",
+	"ticket.factory_repaired", "ticket.factory_checked", "ticket.factory_delivered", "ticket.installed",
+	"ticket.trained", "ticket.resolved", "ticket.report_filed", "ticket.effect_evaluated",
+	"ticket.corrective_action", "ticket.confirmed", "ticket.reopened", "ticket.closed", "ticket.cancelled",
+	"ticket.escalated", "ticket.annotated", "ticket.return_approved", "ticket.return_rejected",
+	"ticket.return_done", "ticket.order_submitted", "ticket.order_corrected", "ticket.order_accepted",
+	"ticket.order_shipped", "ticket.order_delivered", "ticket.order_problem", "ticket.survey_answered",
+	"ticket.message_delivered", "ticket.message_failed", "ticket.task_done", "ticket.audit_judged",
+	"ticket.payment_collected", "ticket.payment_remitted", "task.opened", "task.closed", "sla.started",
+	"sla.paused", "sla.resumed", "sla.rescheduled", "sla.warned", "sla.met", "sla.breached", "sla.corrected",
+	"sla.cancelled", "notify.requested", "notify.sent", "notify.failed", "notify.suppressed", "survey.due",
+	"survey.sent", "survey.scored", "survey.unreturned", "followup.due", "visit.due", "visit.completed",
+	"visit.missed", "grading.proposed", "grading.decided", "call.logged", "desk.uncovered", "desk.covered",
+	"policy.effective", NULL
 };
 static const char *const claims[] = {
 	"request.submitted", "request.supplemented", "customer.messaged", "customer.confirmed", "customer.rejected",
@@ -69,9 +69,7 @@ static const char *const channels[] = { "phone", "email", "online", "website", "
 static const char *const roles[] = { "customer", STAFF, "system", NULL };
 static const char *const management[] = { MANAGEMENT, NULL };
 static const char *const staff[] = { STAFF, NULL };
-static const char *const waiting[] = { "information", "decision", "parts", "access", "study", "department", "other", NULL };
 static const char *const charges[] = { "free", "paid", "to_be_agreed", NULL };
-static const char *const entitlements[] = { "owner", "none", NULL };
 
 const struct words words_fact = { "fact", facts, NULL };
 const struct words words_claim = { "claim", claims, NULL };
@@ -83,9 +81,7 @@ const struct words words_channel = { "channel", channels, "channel" };
 const struct words words_role = { "role", roles, "role" };
 const struct words words_management = { "role of the management", management, NULL };
 const struct words words_staff = { "role of the staff", staff, "role" };
-const struct words words_waiting = { "reason for waiting", waiting, "waiting" };
 const struct words words_charge = { "charge", charges, NULL };
-const struct words words_entitlement = { "entitlement", entitlements, NULL };
 
 bool words_have(const struct compile *compile, const struct words *words, struct str word)
 {
