@@ -15,5 +15,4 @@ create table routing.workload (
   assigned_at  timestamptz,
   primary key (lane, person)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-create index workload_person on routing.workload (person);
 grant select, insert, update, delete on routing.workload to aftercare_routing;

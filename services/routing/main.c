@@ -1,7 +1,7 @@
 /* aftercare-routing: who works on a ticket, and the one writer of its lifecycle.
  *
  * Reads the ticket log: what intake registered, and the claims it let in. Writes ticket.* facts behind them. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 static bool wants(struct str name)
 {
@@ -55,7 +55,7 @@ static const struct service service = {
 	.open = open_state,
 	.close = close_state,
 	.handle = routing_handle,
-	.watch = "watch_people",
+	.watch = "people_generation",
 };
 
 int main(int argc, char **argv)

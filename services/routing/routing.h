@@ -99,6 +99,8 @@ struct str routing_missing(const struct ticket *ticket, const struct routing_boo
 			   const struct routing_known *known, instant now, struct arena *arena);
 /* The earliest due time among the clocks that run since T0 and have not been stopped; INSTANT_NONE when none is known. */
 instant routing_due(const struct ticket *ticket, const struct routing_book *book, const struct value *vector, instant now);
+/* Whether `to` is a higher priority than `was`; of codes that are none of the shipped ones nobody knows: true. */
+bool routing_raises(struct str was, struct str to);
 
 /* ---- routing_decide_assign.c: who ---- */
 

@@ -1,13 +1,14 @@
 -- What routing asks and keeps beside its tickets. Sets only: one statement per table and batch, rows sorted by key.
 
--- name: watch_people
-select people from directory.generation
-
 -- name: load_workload
-select person, sum(open)::int8, max(assigned_at) from workload where person = any ($1::text[]) group by person
+select person, sum(open)::int8, max(assigned_at) from workload group by person
 
 -- name: load_served
-select customer, owner from ticket where customer = any ($1::text[]) and owner is not null group by customer, owner order by customer, owner
+select distinct known.customer, known.owner
+from unnest($1::text[]) as asked (customer)
+cross join lateral (select customer, owner from ticket
+                    where ticket.customer = asked.customer and owner is not null limit 200) as known
+order by 1, 2
 
 -- name: load_unassignable
 select ticket, rank, received_at

@@ -2,7 +2,7 @@
  *
  * The claim's data are laid upon the ticket before the decision, so that conditions see the ticket as it would be; a
  * refusal puts the ticket back as it was. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 /* Ends on a whole character: the text is stored and sent. */
 static struct str shortened(struct str detail)

@@ -3,7 +3,7 @@
  * Pure: the ticket, the claim, the pinned lifecycle and policies, the attribute vector and `now` decide alone. The order
  * of the checks is the contract's: permission, transition, backdating, gates. What is absent from the lifecycle's table
  * is refused; nothing is allowed by default. */
-#include "routing.h"
+#include "services/routing/routing.h"
 
 bool routing_manages(const struct lifecycle *lifecycle, struct str role)
 {
@@ -74,23 +74,38 @@ enum state routing_target(const struct ticket *ticket, const struct transition *
 	return to;
 }
 
-/* The claims possible in a state, for the person who reads the dead letter. */
-static struct str possible(const struct routing_book *book, enum state state, struct arena *arena)
+/* A row that stands in the table for this state and still may not be taken. */
+static bool conditional(const struct transition *step, enum state state)
 {
-	const struct lifecycle *lifecycle = book->lifecycle;
+	return step->without_confirmation || (state == STATE_CLOSED && step->within_reopen);
+}
+
+/* The claims possible in a state, for the person who reads the dead letter. */
+static struct str possible(const struct lifecycle *lifecycle, enum state state, struct arena *arena)
+{
 	struct str text = STR("");
 
 	for (size_t i = 0; i < lifecycle->transition_count; i++) {
 		const struct transition *t = &lifecycle->transitions[i];
-		bool doubled = !(t->in & STATE_BIT(state)) || (state == STATE_CLOSED && t->within_reopen);
+		bool left_out = !(t->in & STATE_BIT(state)) || conditional(t, state);
 
-		for (size_t j = 0; j < i && !doubled; j++)
-			doubled = (lifecycle->transitions[j].in & STATE_BIT(state)) &&
-				  str_eq(lifecycle->transitions[j].claim, t->claim);
-		if (!doubled)
+		for (size_t j = 0; j < i && !left_out; j++)
+			left_out = (lifecycle->transitions[j].in & STATE_BIT(state)) &&
+				   str_eq(lifecycle->transitions[j].claim, t->claim);
+		if (!left_out)
 			text = str_format(arena, "%.*s%s%.*s", STR_ARG(text), text.n > 0 ? ", " : "", STR_ARG(t->claim));
 	}
 	return text.n > 0 ? text : STR("nothing");
+}
+
+/* Whether only the customer's confirmation stands between the claim and its step. */
+static bool unconfirmed(const struct lifecycle *lifecycle, enum state state, struct str claim)
+{
+	for (size_t i = 0; i < lifecycle->transition_count; i++)
+		if (lifecycle->transitions[i].without_confirmation && (lifecycle->transitions[i].in & STATE_BIT(state)) &&
+		    str_eq(lifecycle->transitions[i].claim, claim))
+			return true;
+	return false;
 }
 
 static bool refuse_transition(const struct ticket *ticket, struct str claim, const struct routing_book *book,
@@ -99,9 +114,12 @@ static bool refuse_transition(const struct ticket *ticket, struct str claim, con
 	bool open = state_is_open(ticket->state);
 
 	ret_refusal->reason = open ? REASON_ILLEGAL_TRANSITION : REASON_TICKET_CLOSED;
-	ret_refusal->detail = str_format(arena, "the ticket is %.*s: %.*s is not possible %s; possible: %.*s",
-					 STR_ARG(state_name(ticket->state)), STR_ARG(claim), open ? "in this state" : "then",
-					 STR_ARG(possible(book, ticket->state, arena)));
+	ret_refusal->detail =
+	    str_format(arena, "the ticket is %.*s: %.*s is not possible %s%s; possible: %.*s", STR_ARG(state_name(ticket->state)),
+		       STR_ARG(claim), open ? "in this state" : "then",
+		       unconfirmed(book->lifecycle, ticket->state, claim)
+			   ? " without the customer's confirmation (客户确认)" : "",
+		       STR_ARG(possible(book->lifecycle, ticket->state, arena)));
 	return false;
 }
 

@@ -5,7 +5,7 @@
  * candidate gets the first need that failed, for the fact's `why`. Pure. */
 #include <string.h>
 
-#include "routing.h"
+#include "services/routing/routing.h"
 
 const char *routing_ruled_name(enum routing_ruled ruled)
 {

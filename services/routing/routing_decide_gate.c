@@ -4,7 +4,7 @@
  * given by a fact whose data fitted ("policy/evidence"); so a gate never has to read the past again. Pure. */
 #include <string.h>
 
-#include "routing.h"
+#include "services/routing/routing.h"
 
 /* ---- lists of words ---- */
 

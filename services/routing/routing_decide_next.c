@@ -2,7 +2,7 @@
  *
  * The step is found by looking at where the ticket stands, never by what has just happened: so a ticket goes on from
  * wherever it was left. Pure. */
-#include "routing.h"
+#include "services/routing/routing.h"
 
 /* Whether a person must do it under one policy: its first rule that matches speaks. */
 static bool by_person(const struct step_rule *rules, size_t count, const struct value *vector, instant now)
@@ -130,4 +130,25 @@ instant routing_due(const struct ticket *ticket, const struct routing_book *book
 		}
 	}
 	return earliest;
+}
+
+/* Severities stand for priorities where nobody has said one. */
+static int rank_of(struct str priority)
+{
+	static const char *const ladder[][2] = { { "low", "" }, { "normal", "general" }, { "high", "major" }, { "urgent", "" } };
+
+	for (size_t i = 0; i < array_count(ladder); i++)
+		if (str_is(priority, ladder[i][0]) || (priority.n > 0 && str_is(priority, ladder[i][1])))
+			return (int)i;
+	return -1;
+}
+
+bool routing_raises(struct str was, struct str to)
+{
+	int from = rank_of(was), up = rank_of(to);
+	int64_t old, new;
+
+	if (str_int64(was, &old) && str_int64(to, &new))
+		return new > old;
+	return from < 0 || up < 0 ? !str_eq(was, to) : up > from;
 }

@@ -1,5 +1,5 @@
 /* Dispatch: the choice is made by routing_decide_assign.c; here it is given what it looks at, and becomes a fact. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 void routing_own(struct ticket *ticket, struct str person, struct str role, instant at)
 {

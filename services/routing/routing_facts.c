@@ -2,7 +2,7 @@
  *
  * Every ticket.* fact after intake's goes through here, so here the revision grows without a gap. A body is opened after
  * the ticket has moved: it tells the state that it made. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 #include <string.h>
 
@@ -95,7 +95,6 @@ enum verdict routing_fact_end(struct routing_work *work, struct fault *fault)
 	bool lays = routing_fact_lays(fact), looked_at = anybody_looks(work, fact);
 	struct item said = { .event = { .name = fact, .data = emit(work), .time = at, .arrived = INSTANT_NONE } };
 
-	work->facts++;
 	if (lays || looked_at) {
 		enum verdict verdict = event_parse(&said.event, arena, fault);
 

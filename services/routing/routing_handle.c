@@ -2,7 +2,7 @@
  *
  * Items are intake's facts, claims, facts of sla and survey, timers of rules, and the look-out for people. Nothing is
  * queued for the database before the end, so that what a decision needs can be read when it is first needed. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 #define ADVANCE_MAX 8
 

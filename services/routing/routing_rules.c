@@ -1,11 +1,9 @@
 /* Rules of the policies and the actions in them that are routing's: flag, priority, escalate, task, require_spare, reopen,
  * dispatch. The others belong to daemons that read the same facts.
  *
- * A rule with `after` becomes a timer that its `unless` cancels. Rules may answer to facts that rules have made; a limit
- * per item stops a circle. */
-#include "routing_run.h"
-
-#define FACTS_MAX 32
+ * A rule with `after` becomes a timer that its `unless` cancels. Rules may answer to facts that rules have made; each
+ * fires once per item, so that a circle ends. */
+#include "services/routing/routing_run.h"
 
 static struct str timer_key(struct routing_work *work, const struct policy *policy, const struct rule *rule)
 {
@@ -68,7 +66,7 @@ static enum verdict priority(struct routing_work *work, const struct action *act
 	struct ticket *ticket = work->ticket;
 	struct str was = ticket->priority, now = action->set;
 
-	if (str_eq(was, now))
+	if (!routing_raises(routing_priority(ticket), now))
 		return OK;
 	ticket->priority = now;
 	routing_fact_begin(work, STR("ticket.priority_changed"), ticket->state, work->run->batch->now);
@@ -143,9 +141,20 @@ enum verdict routing_act(struct routing_work *work, const struct actions *action
 {
 	enum verdict verdict = OK;
 
-	for (size_t i = 0; i < actions->count && verdict == OK && work->facts < FACTS_MAX; i++)
+	for (size_t i = 0; i < actions->count && verdict == OK; i++)
 		verdict = act(work, &actions->items[i], rule, at, fault);
 	return verdict;
+}
+
+static bool fired(struct routing_work *work, const struct rule *rule)
+{
+	for (size_t i = 0; i < work->fired_count; i++)
+		if (work->fired[i] == rule)
+			return true;
+	if (work->fired_count == ROUTING_FIRED_MAX)
+		return true;
+	work->fired[work->fired_count++] = rule;
+	return false;
 }
 
 static enum verdict rule_on(struct routing_work *work, const struct policy *policy, const struct rule *rule, struct str fact,
@@ -156,7 +165,7 @@ static enum verdict rule_on(struct routing_work *work, const struct policy *poli
 	if (!str_eq(rule->on, fact) || !match_holds(&rule->match, vector, work->run->batch->now))
 		return OK;
 	if (!rule->has_after)
-		return routing_act(work, &rule->actions, rule->name, at, fault);
+		return fired(work, rule) ? OK : routing_act(work, &rule->actions, rule->name, at, fault);
 	timer_start(work, policy, rule, at);
 	return OK;
 }

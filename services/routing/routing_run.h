@@ -7,7 +7,7 @@
 #include "common/base/doc.h"
 #include "common/worker/knowledge.h"
 #include "common/worker/ticket.h"
-#include "routing.h"
+#include "services/routing/routing.h"
 
 /* The state of the service. */
 struct routing {
@@ -39,6 +39,8 @@ struct routing_run {
 	size_t served_count;
 };
 
+#define ROUTING_FIRED_MAX 32
+
 /* One item upon one ticket. */
 struct routing_work {
 	struct routing_run *run;
@@ -52,7 +54,8 @@ struct routing_work {
 	struct str fact;
 	instant fact_at;
 	struct ticket before;             /* as it was before the item */
-	int facts;                        /* said for this item, a stop for rules that call each other */
+	const struct rule *fired[ROUTING_FIRED_MAX];   /* rules that have acted on this item: a stop for circles */
+	size_t fired_count;
 };
 
 /* ---- routing_handle.c ---- */

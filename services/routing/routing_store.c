@@ -3,14 +3,13 @@
  * Sets only. Loads are read at most once a batch and only when somebody is to be dispatched; what the batch itself
  * assigns is added in memory, so that five hundred tickets of one batch spread as five hundred batches would. Two lanes
  * at work at once do not see each other: a limit on open tickets can be passed by what both give in the same moment. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 #include <stdlib.h>
 
 enum verdict routing_store_loads(struct routing_run *run, struct fault *fault)
 {
 	const struct directory *directory = run->directory;
-	struct db_params params = { .arena = run->batch->arena };
 	const struct db_result *rows;
 	enum verdict verdict;
 
@@ -21,8 +20,7 @@ enum verdict routing_store_loads(struct routing_run *run, struct fault *fault)
 		run->loads[i].assigned_at = INSTANT_NONE;
 	if (directory->count == 0)
 		return OK;
-	db_column_array(&params, DB_TEXT, &directory->people[0].id, sizeof(*directory->people), directory->count);
-	verdict = db_run(run->batch->db, "load_workload", &params, &rows, fault);
+	verdict = db_run(run->batch->db, "load_workload", NULL, &rows, fault);
 	if (verdict != OK)
 		return verdict;
 	for (size_t i = 0; i < db_rows(rows); i++) {

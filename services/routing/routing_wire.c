@@ -2,7 +2,7 @@
  *
  * The data were checked by intake; here they are only read. Members that nobody here knows are passed through as they
  * stand. Must decide nothing and never fail: what is not there is absent. */
-#include "routing_run.h"
+#include "services/routing/routing_run.h"
 
 #include "common/base/policy.h"
 

@@ -181,6 +181,14 @@ static void test_texts(void **state)
 	set(&stage, STATE_RECEIVED, "staff.classified", "pirate");
 	assert_false(run(&stage));
 	assert_true(holds(stage.refusal.detail, "csr, manager"));
+	done(&stage);
+	set(&stage, STATE_RESOLVED_UNCONFIRMED, "staff.close_requested", "csr");
+	assert_false(run(&stage));
+	assert_true(holds(stage.refusal.detail, "without the customer's confirmation"));
+	assert_true(holds(stage.refusal.detail, "possible: customer.confirmed, staff.annotated"));
+	done(&stage);
+	set(&stage, STATE_RECEIVED, "staff.classified", "pirate");
+	assert_false(run(&stage));
 	assert_false(holds(stage.refusal.detail, "pirate"));
 	done(&stage);
 }

@@ -244,12 +244,25 @@ static void test_due(void **state)
 	assert_true(routing_due(&ticket, &whole, vector, NOW) == INSTANT_NONE);
 }
 
+static void test_priority(void **state)
+{
+	(void)state;
+	assert_true(routing_raises(STR("general"), STR("high")));
+	assert_true(routing_raises(STR("high"), STR("urgent")));
+	assert_false(routing_raises(STR("urgent"), STR("high")));
+	assert_false(routing_raises(STR("major"), STR("high")));
+	assert_true(routing_raises(STR("2"), STR("3")));
+	assert_false(routing_raises(STR("3"), STR("2")));
+	assert_true(routing_raises(STR_NONE, STR("low")));
+	assert_true(routing_raises(STR("p1"), STR("p0")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words), cmocka_unit_test(test_all_that_is_missing),
 		cmocka_unit_test(test_unsigned_is_no_evidence), cmocka_unit_test(test_a_guard_only_where_it_matches),
-		cmocka_unit_test(test_next), cmocka_unit_test(test_missing), cmocka_unit_test(test_due),
+		cmocka_unit_test(test_next), cmocka_unit_test(test_missing), cmocka_unit_test(test_due), cmocka_unit_test(test_priority),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
