@@ -72,7 +72,8 @@ static struct item *timer_items(const struct db_result *rows, struct arena *aren
 		items[i].timer = &timers[i];
 		items[i].event.time = INSTANT_NONE;
 	}
-	qsort(items, count, sizeof(*items), compare_timers);
+	if (count)
+		qsort(items, count, sizeof(*items), compare_timers);
 	return items;
 }
 

@@ -115,6 +115,7 @@ struct worker {
 	int exit_status;
 	bool ready;
 
+	const char *topics[TOPICS_MAX];   /* names of what we read, NULL-terminated: the bus keeps the list */
 	const char *out_topics[8]; /* names and partition counts of the topics we write */
 	int32_t out_partitions[8];
 	size_t out_count;

@@ -180,9 +180,10 @@ enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batc
 			if (version->lifecycle && version->approved && version->version > number)
 				number = version->version;
 		}
-		if (number == 0)
-			return fault_set(fault, FATAL, "no lifecycle is loaded: aftercarectl policy load deploy/policies/lifecycle.json "
-					 "--approved");
+		if (number == 0) {
+			*ret_lifecycle = NULL;
+			return OK;
+		}
 	}
 	struct known_version *version = NULL;
 	enum verdict verdict = version_get(knowledge, batch, true, STR("lifecycle"), number, &version, fault);

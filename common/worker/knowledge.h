@@ -24,7 +24,7 @@ enum verdict knowledge_policy(struct knowledge *knowledge, struct batch *batch, 
 /* All policies of a ticket, in its order. ret_policies has room for TICKET_POLICIES_MAX. */
 enum verdict knowledge_policies(struct knowledge *knowledge, struct batch *batch, const struct ticket *ticket,
 				const struct policy **ret_policies, struct fault *fault) must_check;
-/* The shared lifecycle of a version; 0: the newest. */
+/* The shared lifecycle of a version; 0: the newest, NULL when none is loaded yet. */
 enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batch, int32_t version,
 				 const struct lifecycle **ret_lifecycle, struct fault *fault) must_check;
 /* The policies in force for a ticket received at `received_at` whose attributes are `vector`: of each effective version the

@@ -98,7 +98,8 @@ enum verdict knowledge_load_people(struct knowledge *knowledge, struct batch *ba
 	size_t n = 0;
 	for (size_t i = 0; i < db_rows(people); i++)
 		n += read_person(&persons[n], db_get_text(people, i, 0), db_get_text(people, i, 1), batch->arena, arena);
-	qsort(persons, n, sizeof(*persons), compare_person);
+	if (n)
+		qsort(persons, n, sizeof(*persons), compare_person);
 	knowledge->directory = (struct directory){ persons, n };
 	for (size_t i = 0; i < db_rows(presence); i++) {
 		struct str id = db_get_text(presence, i, 0);

@@ -193,7 +193,8 @@ static int compare_changes(const void *a, const void *b)
 /* Keeps the last change of each key, sorted by key; returns how many. */
 static size_t timers_settle(struct timer_change *changes, size_t count)
 {
-	qsort(changes, count, sizeof(*changes), compare_changes);
+	if (count)
+		qsort(changes, count, sizeof(*changes), compare_changes);
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (i + 1 < count && str_eq(changes[i].timer.key, changes[i + 1].timer.key))

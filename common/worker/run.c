@@ -350,9 +350,8 @@ static enum verdict worker_open(struct worker *worker, const void *service_conf,
 	enum verdict verdict = service->open ? service->open(worker, service_conf, &worker->state, fault) : OK;
 	if (verdict)
 		return verdict;
-	const char *topics[TOPICS_MAX] = { 0 };
 	for (int i = 0; service->topics[i].name && i < TOPICS_MAX - 1; i++)
-		topics[i] = service->topics[i].name;
+		worker->topics[i] = service->topics[i].name;
 	struct bus_options options = { .brokers = worker->conf.brokers, .client = client, .group = group, .instance = instance };
 	options.passes = conf_passes(worker->conf_owner, &options.pass_count);
 	const struct bus_callbacks callbacks = { on_ownership, on_delivered, on_reachable, on_fatal, worker };
@@ -364,7 +363,7 @@ static enum verdict worker_open(struct worker *worker, const void *service_conf,
 		if (verdict)
 			return verdict;
 	}
-	return bus_subscribe(worker->bus, topics, fault);
+	return bus_subscribe(worker->bus, worker->topics, fault);
 }
 
 static int worker_run(struct worker *worker, const void *service_conf)

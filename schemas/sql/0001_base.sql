@@ -39,6 +39,11 @@ begin
   execute format('alter role %I set tcp_keepalives_interval = 5', role_name);
   execute format('alter role %I set tcp_keepalives_count = 3', role_name);
   execute format('alter role %I set search_path = %I', role_name, service);
+  -- A generic plan made while a table is empty must not read the whole table later; and what is due must be read in the
+  -- order of its index, not sorted whole for every batch (a burst would cost its square).
+  execute format('alter role %I set enable_seqscan = off', role_name);
+  execute format('alter role %I set enable_bitmapscan = off', role_name);
+  execute format('alter role %I set jit = off', role_name);
 
   execute format('create schema %I', service);
   execute format('grant usage on schema %I to %I', service, role_name);

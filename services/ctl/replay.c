@@ -33,7 +33,9 @@ struct replay {
 		uint32_t *waiting;            /* rows held back until it is registered */
 		size_t waiting_count, waiting_capacity;
 	} *cases;
-	uint64_t asked;
+	uint32_t *by_id;              /* open table: id of the request -> case index + 1 */
+	size_t by_id_slots;
+	uint64_t in_flight;           /* requests sent and not yet registered */
 	bool broken;
 };
 
@@ -126,6 +128,29 @@ static void row_send(struct replay *replay, const struct replay_row *row)
 	replay->progress.rows++;
 }
 
+static size_t id_slot(const struct replay *replay, struct str id)
+{
+	size_t at = str_hash(id) % replay->by_id_slots;
+	while (replay->by_id[at] && !str_is(id, replay->cases[replay->by_id[at] - 1].id))
+		at = (at + 1) % replay->by_id_slots;
+	return at;
+}
+
+/* Ids and tickets of all cases are known before anything is sent: a replay done again finds its tickets in the log at once. */
+static void cases_name(struct replay *replay)
+{
+	for (size_t i = 0; i < replay->log->row_count; i++) {
+		const struct replay_row *row = &replay->log->rows[i];
+		if (!row->first)
+			continue;
+		struct replay_case *of = &replay->cases[row->case_index];
+		struct str key = row_identity(replay, row, "request.submitted", of->id);
+		struct ident ident = ident_claim(str_of(replay->map->source), key);
+		of->ticket = ident_ticket(&ident, of->ticket_text);
+		replay->by_id[id_slot(replay, key)] = row->case_index + 1;
+	}
+}
+
 static void case_ask(struct replay *replay, const struct replay_row *row)
 {
 	struct replay_case *of = &replay->cases[row->case_index];
@@ -134,12 +159,9 @@ static void case_ask(struct replay *replay, const struct replay_row *row)
 		replay->broken = true;
 		return;
 	}
-	struct str key = row_identity(replay, row, "request.submitted", of->id);
-	struct ident ident = ident_claim(str_of(replay->map->source), key);
-	of->ticket = ident_ticket(&ident, of->ticket_text);
 	of->asked = true;
-	replay->asked++;
-	publish(replay, "aftercare.inbound", key, of->id, "request.submitted", row->at, data);
+	replay->in_flight += !of->registered;
+	publish(replay, "aftercare.inbound", str_of(of->id), of->id, "request.submitted", row->at, data);
 	free(data);
 }
 
@@ -158,16 +180,15 @@ static void log_follow(struct replay *replay, int wait_ms)
 		    !rd_kafka_header_get_last(headers, "ce_type", &type, &type_size) &&
 		    str_is((struct str){ type, type_size }, "aftercare.ticket.registered.v1") &&
 		    !rd_kafka_header_get_last(headers, "ce_causeid", &cause, &cause_size)) {
-			for (size_t i = 0; i < replay->log->case_count; i++) {
-				struct replay_case *of = &replay->cases[i];
-				if (!of->asked || of->registered || !str_is((struct str){ cause, cause_size }, of->id))
-					continue;
+			uint32_t found = replay->by_id[id_slot(replay, (struct str){ cause, cause_size })];
+			struct replay_case *of = found ? &replay->cases[found - 1] : NULL;
+			if (of && !of->registered) {
 				of->registered = true;
+				replay->in_flight -= of->asked;
 				replay->progress.registered++;
 				replay->moved = monotonic();
 				for (size_t w = 0; w < of->waiting_count && !replay->broken; w++)
 					row_send(replay, &replay->log->rows[of->waiting[w]]);
-				break;
 			}
 		}
 		rd_kafka_message_destroy(message);
@@ -178,8 +199,8 @@ static bool replay_stalled(struct replay *replay)
 {
 	if (monotonic() - replay->moved < STALL_US)
 		return false;
-	ctl_fail(2, "nothing has moved for 60 s: %llu of %llu requests are registered; are the daemons running? (aftercarectl status)",
-		 (unsigned long long)replay->progress.registered, (unsigned long long)replay->asked);
+	ctl_fail(2, "nothing has moved for 60 s: %llu requests wait to be registered; are the daemons running? (aftercarectl status)",
+		 (unsigned long long)replay->in_flight);
 	return true;
 }
 
@@ -200,7 +221,7 @@ static int replay_rows(struct replay *replay, uint64_t rate)
 		}
 		rd_kafka_poll(replay->producer, 0);
 		bool slow = rate && (double)(i + 1) > (double)(monotonic() - replay->began) / (double)SECOND * (double)rate;
-		while (slow || replay->asked - replay->progress.registered >= IN_FLIGHT_MAX) {
+		while (slow || replay->in_flight >= IN_FLIGHT_MAX) {
 			log_follow(replay, 5);
 			rd_kafka_poll(replay->producer, 0);
 			slow = rate && (double)(i + 1) > (double)(monotonic() - replay->began) / (double)SECOND * (double)rate;
@@ -257,7 +278,7 @@ static rd_kafka_t *client_open(struct replay *replay, bool reader)
 	return client;
 }
 
-/* Every lane of the log from its present end; no group is joined. */
+/* Every lane of the log from its beginning, so that a replay done again finds its tickets; no group is joined. */
 static bool reader_assign(rd_kafka_t *reader)
 {
 	const struct rd_kafka_metadata *metadata = NULL;
@@ -270,7 +291,7 @@ static bool reader_assign(rd_kafka_t *reader)
 	for (int i = 0; i < metadata->topics[0].partition_cnt && !error; i++) {
 		int64_t low = 0, high = 0;
 		error = rd_kafka_query_watermark_offsets(reader, "aftercare.tickets", i, &low, &high, 10000);
-		rd_kafka_topic_partition_list_add(lanes, "aftercare.tickets", i)->offset = high;
+		rd_kafka_topic_partition_list_add(lanes, "aftercare.tickets", i)->offset = low;
 	}
 	if (!error)
 		error = rd_kafka_assign(reader, lanes);
@@ -283,6 +304,9 @@ int replay_send(struct ctl *ctl, const struct replay_map *map, const struct repl
 {
 	struct replay replay = { .ctl = ctl, .map = map, .log = log, .began = monotonic(), .moved = monotonic() };
 	replay.cases = arena_zero(&ctl->arena, (log->case_count + 1) * sizeof(*replay.cases));
+	replay.by_id_slots = 2 * log->case_count + 1;
+	replay.by_id = arena_zero(&ctl->arena, replay.by_id_slots * sizeof(*replay.by_id));
+	cases_name(&replay);
 	replay.producer = client_open(&replay, false);
 	replay.reader = client_open(&replay, true);
 	int status = 2;
