@@ -34,29 +34,37 @@ struct bus_options {
 	const char *client;              /* client.id, "aftercare-sla" */
 	const char *group;               /* NULL: no consumer */
 	const char *instance;            /* group.instance.id; NULL: dynamic membership */
-	const struct conf_pass *passes;  /* `kafka.*` of the configuration (TLS, SASL, timeouts), applied last */
+	const struct conf_pass *passes;  /* `kafka.*` of the configuration (TLS, SASL, timeouts), applied last to both
+	                                  * clients. Refused: keys that correctness rests on (acks, idempotence, offsets,
+	                                  * assignment) and those that have a key of their own here. */
 	size_t pass_count;
 };
 
-/* What the bus tells its user. Called only inside bus_poll and bus_serve. */
+/* What the bus tells its user. Called only inside bus_poll, bus_serve and bus_flush. Not allowed in there: bus_free,
+ * bus_renew_producer and those that would call back again. */
 struct bus_callbacks {
-	/* The group gave (owned = true) or took these partitions. On a gift the user must call bus_assign when it has
-	 * taken them (now or later); on a loss the bus unassigns after the call returns. */
+	/* The group gave (owned = true) or took these partitions: always all at once, count may be 0. On a gift the user
+	 * must call bus_assign when it has taken them, within this call or later (until then nothing is read, and the
+	 * group does not wait); on a loss the bus unassigns after the call returns. */
 	void (*ownership)(void *userdata, bool owned, const int *topics, const int32_t *partitions, size_t count);
 	/* A published message was acknowledged (ok) or has failed for good: then the producer accepts nothing more
 	 * and must be made anew. `tag` and `seq` are what bus_produce was given. */
 	void (*delivered)(void *userdata, bool ok, uint64_t tag, int64_t seq, const char *error);
-	/* The cluster cannot be reached (down = true) or is back. */
+	/* The cluster cannot be reached, lets us in no more or refuses a topic or the group (down = true), or is back.
+	 * Told about a second late, because a broker that closes an idle connection looks the same at first. */
 	void (*reachable)(void *userdata, bool down, const char *why);
-	/* The client is beyond repair (fenced by a second instance with the same id, fatal): the process must stop. */
+	/* The client is beyond repair: fenced by a second instance with the same id, a position that is not in the log,
+	 * unreadable records. Told once; bus_poll gives nothing more, and the process must stop. */
 	void (*fatal)(void *userdata, const char *why);
 	void *userdata;
 };
 
-/* Creates the clients; does not wait for a broker. FATAL for settings that librdkafka refuses (names the key). */
+/* Creates the clients; does not wait for a broker. FATAL for settings that are refused (names the key). The options are
+ * copied. Signals must be blocked before: librdkafka's threads inherit the mask. */
 enum verdict bus_new(const struct bus_options *options, const struct bus_callbacks *callbacks, struct bus **ret_bus,
 		     struct fault *fault) must_check;
-/* Leaves within about `limit_ms`; what is still open then is abandoned. Accepts NULL. */
+/* Leaves within about `limit_ms`, telling the user nothing more; what is still open then is abandoned to threads that
+ * would disturb exit(), so a process should end with _exit() after this. Accepts NULL. */
 void bus_free(struct bus *bus, int limit_ms);
 /* An fd that becomes readable when there is something to poll or serve; drain with read(8). Level is not promised:
  * poll until empty and look again at least once a second. */
@@ -64,7 +72,8 @@ int bus_fd(const struct bus *bus);
 
 /* Joins the group for these topics (NULL-terminated list, kept by the caller). */
 enum verdict bus_subscribe(struct bus *bus, const char *const *topics, struct fault *fault) must_check;
-/* Replaces the whole assignment: exactly these partitions, each from its offset; 0 count: nothing. */
+/* Replaces the whole assignment: exactly these partitions, each from its offset, none paused; 0 count: nothing.
+ * Records polled after this are of the new assignment only. RETRY; FATAL when the client has failed. */
 struct bus_position {
 	int topic;
 	int32_t partition;
@@ -86,11 +95,13 @@ enum verdict bus_partitions(struct bus *bus, const char *topic, int32_t *ret_cou
 void bus_report_positions(struct bus *bus, const struct bus_position *positions, size_t count);
 
 /* Hands one message to the producer; bytes are copied. RETRY: the queue is full, serve and try again.
- * FATAL: the producer has failed and must be made anew with bus_renew_producer. */
+ * FATAL: the producer has failed and must be made anew with bus_renew_producer. REJECT too_large: it can never be sent;
+ * nothing happened to the producer. */
 enum verdict bus_produce(struct bus *bus, const char *topic, int32_t partition, struct str key, struct str value,
 			 const struct bus_header *headers, size_t header_count, uint64_t tag, int64_t seq,
 			 struct fault *fault) must_check;
-/* Throws the producer away with all that it holds (no `delivered` is told for that) and makes a new one. */
+/* Throws the producer away with all that it holds (no `delivered` is told for that) and makes a new one. Does not wait:
+ * the old one is destroyed by a thread. FATAL when librdkafka refuses; then the old one stands. */
 enum verdict bus_renew_producer(struct bus *bus, struct fault *fault) must_check;
 /* Waits until everything handed over is acknowledged, at most limit_ms; serves meanwhile. False: not all. */
 bool bus_flush(struct bus *bus, int limit_ms);

@@ -1,4 +1,4 @@
-/* librdkafka instances: their settings, their end, and whether a broker answers them.
+/* librdkafka instances: their settings, their end, and whether they have a broker.
  *
  * The settings are part of the protocol (one row of offsets in PostgreSQL, one gapless producer), so those that
  * correctness rests on cannot be overruled by the configuration. Instances are destroyed by a thread each, because
@@ -12,7 +12,7 @@
 
 #include "common/io/bus_internal.h"
 
-/* How long "all brokers down" may stand before it is told: an idle connection that the broker closed looks the same. */
+/* How long "all brokers down" stands before it is told: an idle connection that the broker closed looks the same. */
 #define ALARM_PATIENCE_MS 1000
 
 struct setting {
@@ -94,18 +94,15 @@ static void drop_log(const rd_kafka_t *handle, int level, const char *facility, 
 	(void)text;
 }
 
-/* Runs in librdkafka's threads. */
-static rd_kafka_resp_err_t on_answer(rd_kafka_t *handle, int fd, const char *broker, int32_t broker_id, int16_t api,
-				     int16_t version, int32_t correlation, size_t size, int64_t rtt,
-				     rd_kafka_resp_err_t error, void *opaque)
+/* Runs in librdkafka's threads. A connection is "UP" when the broker has let us in, not when it is made. */
+static rd_kafka_resp_err_t on_broker_state(rd_kafka_t *handle, int32_t id, const char *protocol, const char *name, int port,
+					   const char *state, void *opaque)
 {
-	enum { SASL_HANDSHAKE = 17, API_VERSIONS = 18, SASL_AUTHENTICATE = 36 };
 	struct client *client = opaque;
 
-	(void)handle, (void)fd, (void)broker, (void)broker_id, (void)version, (void)correlation, (void)size, (void)rtt;
-	/* A broker that only greets has not let us in. */
-	if (!error && api >= 0 && api != SASL_HANDSHAKE && api != API_VERSIONS && api != SASL_AUTHENTICATE)
-		atomic_store(&client->answered_at, bus_clock());
+	(void)handle, (void)id, (void)protocol, (void)name, (void)port;
+	if (strcmp(state, "UP") == 0)
+		atomic_store(&client->up_at, bus_clock());
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -113,7 +110,7 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *handle, const rd_kafka_conf_t *con
 {
 	(void)conf, (void)why, (void)size;
 	((struct client *)opaque)->intercepted = true;
-	return rd_kafka_interceptor_add_on_response_received(handle, "aftercare", on_answer, opaque);
+	return rd_kafka_interceptor_add_on_broker_state_change(handle, "aftercare", on_broker_state, opaque);
 }
 
 static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, struct fault *fault)
@@ -274,12 +271,12 @@ void bus_on_error(rd_kafka_t *handle, int error, const char *reason, void *opaqu
 		snprintf(client->trouble, sizeof(client->trouble), "%s", reason);
 }
 
-/* Whether this client has had no answer since its alarm, for long enough to be told. */
+/* Whether no broker came up since this client's alarm, for long enough to be told. */
 static bool unreachable(struct client *client)
 {
 	if (!client || client->alarm_at == 0)
 		return false;
-	if (atomic_load(&client->answered_at) > client->alarm_at) {
+	if (atomic_load(&client->up_at) > client->alarm_at) {
 		client->alarm_at = 0;
 		client->trouble[0] = '\0';
 		return false;

@@ -129,19 +129,22 @@ void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_to
 
 enum verdict bus_assign(struct bus *bus, const struct bus_position *positions, size_t count, struct fault *fault)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t error;
 
+	/* librdkafka takes any assignment for an empty one then. */
+	if (bus->dead)
+		return fault_set(fault, FATAL, "kafka: cannot assign: the client has failed");
+	list = rd_kafka_topic_partition_list_new((int)count + 1);
 	for (size_t i = 0; i < count; i++)
 		rd_kafka_topic_partition_list_add(list, bus->topics[positions[i].topic], positions[i].partition)->offset =
 			positions[i].offset;
 	resume_all(bus);
 	error = rd_kafka_assign(bus->consumer->handle, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	if (error == RD_KAFKA_RESP_ERR__FATAL)
-		return fault_set(fault, FATAL, "kafka: cannot assign: the client is fenced or has failed");
 	if (error)
-		return fault_set(fault, RETRY, "kafka: cannot assign: %s", rd_kafka_err2str(error));
+		return fault_set(fault, error == RD_KAFKA_RESP_ERR__FATAL ? FATAL : RETRY, "kafka: cannot assign: %s",
+				 rd_kafka_err2str(error));
 	bus->assigned = true;
 	return OK;
 }
@@ -177,12 +180,13 @@ static void take_error(struct bus *bus, const rd_kafka_message_t *message)
 {
 	const char *topic = message->rkt ? rd_kafka_topic_name(message->rkt) : "";
 	const char *text = rd_kafka_message_errstr(message);
+	rd_kafka_resp_err_t cause;
 	char why[300];
 
 	switch (message->err) {
 	case RD_KAFKA_RESP_ERR__FATAL:
-		(void)rd_kafka_fatal_error(bus->consumer->handle, why, sizeof(why));
-		bus_fatal(bus, "kafka: %s", why);
+		cause = rd_kafka_fatal_error(bus->consumer->handle, why, sizeof(why));
+		bus_fatal(bus, "kafka: %s: %s", rd_kafka_err2name(cause), why);
 		return;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:

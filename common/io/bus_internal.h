@@ -22,7 +22,7 @@ struct client {
 	rd_kafka_queue_t *queue;       /* the one that rings the bus's eventfd */
 	struct bus *bus;               /* only for callbacks, which run in our thread */
 	bool intercepted;              /* on_new was called: see bus_client_new */
-	_Atomic int64_t answered_at;   /* when a broker last answered; written by librdkafka's threads */
+	_Atomic int64_t up_at;         /* when a broker last let us in; written by librdkafka's threads */
 	int64_t alarm_at;              /* when all brokers were said to be down; 0: they are not */
 	char trouble[300];             /* the last error of any broker, to say why */
 };

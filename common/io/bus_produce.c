@@ -137,7 +137,7 @@ enum verdict bus_renew_producer(struct bus *bus, struct fault *fault)
 	/* The new one first: when that fails, the old one still stands (and says FATAL to whoever tries it). */
 	if (bus_client_new(bus, true, &made, fault) != OK)
 		return fault->verdict;
-	/* Whoever was unreachable for the old one is so for the new one until it has had an answer. */
+	/* Whoever was unreachable for the old one is so for the new one until a broker lets it in. */
 	made->alarm_at = bus->producer->alarm_at;
 	memcpy(made->trouble, bus->producer->trouble, sizeof(made->trouble));
 	bus_producer_drop(bus);

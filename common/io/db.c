@@ -9,6 +9,8 @@
 #include "common/io/db_internal.h"
 
 #define CONNECT_TIMEOUT "3"
+/* Longer than any wait for a lock that the protocol allows. */
+#define SILENCE_LIMIT_MS 60000
 
 static char *copy_text(const char *text)
 {
@@ -22,6 +24,7 @@ struct db *db_new(const char *conninfo, const char *application, const char *sea
 	db->conninfo = copy_text(conninfo ? conninfo : "");
 	db->application = copy_text(application);
 	db->search_path = copy_text(search_path);
+	db->silence_limit_ms = SILENCE_LIMIT_MS;
 	db_catalog_init(&db->catalog, sql_paths);
 	return db;
 }

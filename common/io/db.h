@@ -1,7 +1,9 @@
 /* PostgreSQL: one connection, prepared statements by name, sets as binary arrays, errors sorted by what to do.
  *
  * SQL stands only in .sql files, as statements named by a line `-- name: load_tickets` before each; they are prepared
- * on first use on each connection. Parameters and results are binary, never spliced into SQL.
+ * on first use on each connection. Parameters and results are binary, never spliced into SQL. Every parameter has the
+ * type of the function that added it ($1 of db_text is text): write `$1::text::jsonb` or `$1::uuid` where the column's
+ * type is none of them. A wrong name, a doubled name, a getter that does not fit its column: the program aborts.
  * Statements are queued and sent together (libpq pipeline mode): queue, queue, db_sync, then fetch the results in the
  * same order. While it waits for the server, db calls the idle function so that the worker can decode meanwhile. */
 #ifndef AFTERCARE_IO_DB_H
@@ -55,17 +57,21 @@ void db_column_array(struct db_params *params, enum db_column type, const void *
 void db_queue(struct db *db, const char *statement, const struct db_params *params);
 /* BEGIN, COMMIT, ROLLBACK and the like: SQL text from C is allowed only here and only without parameters. */
 void db_queue_plain(struct db *db, const char *sql);
-/* Sends what is queued and waits for all results. The first error decides: RETRY for outages (connection, 08, 53,
- * 57P0x, 40001, 40P01, 55P03, 25P03, 58), REJECT for what this data can never do (22, 23), FATAL for anything else (a wrong
- * statement, missing right). fault->code holds the SQLSTATE. After an error the pipeline is drained and the
- * transaction, if any, must be rolled back by the caller (db_rollback). A lost connection: db_connected is false. */
+/* Sends what is queued and waits for all results. The first error decides: RETRY for outages (connection, 08, 53, 57
+ * with statement timeouts, 58, 40001, 40003, 40P01, 55P03, 25P03, 25006 read-only server, prepared statements that are
+ * gone or stale), REJECT for what this data can never do (22, 23; the reason is left to the caller), FATAL for anything
+ * else (a wrong statement, missing right). fault->code holds the SQLSTATE; the text never quotes a value.
+ * A COMMIT that the server answered with ROLLBACK is RETRY. After an error the pipeline is drained, no result is kept,
+ * and the transaction, if any, must be rolled back by the caller (db_rollback). A lost connection, also a server that is
+ * silent for 60 s: db_connected is false. */
 enum verdict db_sync(struct db *db, struct fault *fault) must_check;
 /* Result number `index` (0 = the first queued since the last sync). */
 const struct db_result *db_result(const struct db *db, size_t index);
 /* One statement alone: queue, sync, result. */
 enum verdict db_run(struct db *db, const char *statement, const struct db_params *params,
 		    const struct db_result **ret_result, struct fault *fault) must_check;
-/* ROLLBACK; when that fails the connection is dropped. */
+/* ROLLBACK, if a transaction is open; when that fails, or statements are queued that were not synced, the connection is
+ * dropped. */
 void db_rollback(struct db *db);
 /* Many statements of SQL text at once (migrations), simple protocol; not for data. */
 enum verdict db_script(struct db *db, const char *sql, struct fault *fault) must_check;

@@ -57,6 +57,7 @@ struct db {
 	struct db_result *results;      /* of the last sync */
 	size_t result_count, result_capacity;
 	char send_error[300];
+	int silence_limit_ms;           /* a server that is silent for so long is taken for lost */
 	void (*idle)(void *userdata);
 	void *userdata;
 };

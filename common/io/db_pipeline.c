@@ -13,9 +13,6 @@
 
 #include "common/io/db_internal.h"
 
-/* A server that is silent for so long is taken for lost. Longer than any lock wait the protocol allows. */
-#define SILENCE_LIMIT_MS 60000
-
 /* Waits until libpq has the next result at hand. False: the connection is lost or silent. */
 static bool await(struct db *db, int limit_ms)
 {
@@ -178,7 +175,7 @@ static bool drain(struct db *db, bool *drop, struct fault *fault)
 	for (;;) {
 		PGresult *rows;
 
-		if (!await(db, SILENCE_LIMIT_MS))
+		if (!await(db, db->silence_limit_ms))
 			return false;
 		rows = PQgetResult(db->link);
 		if (!rows) {

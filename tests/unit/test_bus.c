@@ -19,6 +19,7 @@
 #include "common/io/bus.h"
 
 #define API_PRODUCE 0
+#define API_HEARTBEAT 12
 #define LANES 4
 #define READ_MAX 1000
 #define PATIENCE_MS 30000
@@ -603,7 +604,9 @@ static void test_broker_down(void **state)
 	assert_true(bus_flush(user->bus, PATIENCE_MS));
 	for (int round = 1; round <= 2; round++) {
 		rd_kafka_mock_broker_set_down(cluster.mock, 1);
-		produce_all(user, 0, 5, 9);
+		/* The second time with nothing to send: an idle producer must find back too. */
+		if (round == 1)
+			produce_all(user, 0, 5, 9);
 		assert_soon(user, NULL, is_down);
 		assert_int_equal(user->downs, round);
 		assert_true(strlen(user->why) > 0);
@@ -681,6 +684,46 @@ static void test_offset_out_of_range(void **state)
 	stop_cluster(&cluster);
 }
 
+/* A second process took our instance id: this one must stop. The mock knows no static members, so it is told what to
+ * answer. */
+static void test_fenced_instance(void **state)
+{
+	struct cluster cluster = start_cluster();
+	struct user *user = mem_zero(sizeof(*user));
+	struct bus_record record;
+
+	(void)state;
+	assert_int_equal(try_user(user, cluster.brokers, "g", "desk-1", NULL), OK);
+	assert_int_equal(bus_subscribe(user->bus, topics, &user->fault), OK);
+	assert_soon(user, NULL, owns_both);
+	rd_kafka_mock_push_request_errors(cluster.mock, API_HEARTBEAT, 1, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+	assert_soon(user, NULL, is_fatal);
+	if (!strstr(user->why, "FENCED"))
+		fail_msg("%s", user->why);
+	assert_false(bus_poll(user->bus, &user->arena, &record));
+	assert_int_equal(bus_assign(user->bus, NULL, 0, &user->fault), FATAL);
+	free_user(user);
+	stop_cluster(&cluster);
+}
+
+static void test_topic_refused(void **state)
+{
+	const struct conf_pass passes[] = { { "topic.metadata.refresh.interval.ms", "500" }, { NULL, NULL } };
+	struct cluster cluster = start_cluster();
+	struct user *user = new_user(cluster.brokers, "g", passes);
+
+	(void)state;
+	rd_kafka_mock_topic_set_error(cluster.mock, "in", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	assert_int_equal(bus_subscribe(user->bus, topics, &user->fault), OK);
+	assert_soon(user, NULL, is_down);
+	assert_non_null(strstr(user->why, "in"));
+	rd_kafka_mock_topic_set_error(cluster.mock, "in", RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_soon(user, NULL, is_up);
+	assert_soon(user, NULL, owns_both);
+	free_user(user);
+	stop_cluster(&cluster);
+}
+
 static void test_settings(void **state)
 {
 	static const struct {
@@ -715,7 +758,8 @@ int main(void)
 		cmocka_unit_test(test_failure_and_renewal), cmocka_unit_test(test_passing_errors),
 		cmocka_unit_test(test_renewal_of_a_live_producer), cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_broker_down), cmocka_unit_test(test_no_broker), cmocka_unit_test(test_two_members),
-		cmocka_unit_test(test_offset_out_of_range), cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_offset_out_of_range), cmocka_unit_test(test_fenced_instance),
+		cmocka_unit_test(test_topic_refused), cmocka_unit_test(test_settings),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

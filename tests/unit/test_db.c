@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "common/io/db.h"
+#include "common/io/db_internal.h"
 #include "common/io/embed.h"
 #include "tests/support/postgres.h"
 
@@ -447,6 +447,48 @@ static void test_killed_in_pipeline(void **state)
 	assert_int_equal(db_sync(f->db, &f->fault), OK);
 }
 
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A server that neither answers nor hangs up, before and after we are connected. */
+static void test_frozen_server(void **state)
+{
+	struct fixture *f = *state;
+	const struct db_result *result = NULL;
+	int64_t begun = milliseconds();
+	char conninfo[700];
+	struct db *db;
+	pid_t backend;
+
+	if (postgres.pid == 0)
+		skip();
+	assert_int_equal(db_run(f->db, "backend", NULL, &result, &f->fault), OK);
+	backend = (pid_t)db_get_int(result, 0, 0);
+	assert_int_equal(kill(backend, SIGSTOP), 0);
+	f->db->silence_limit_ms = 300;
+	assert_int_equal(db_run(f->db, "other", NULL, &result, &f->fault), RETRY);
+	kill(backend, SIGCONT);
+	assert_false(db_connected(f->db));
+	assert_true(milliseconds() - begun < 5000);
+
+	f->fault = FAULT_NONE;
+	begun = milliseconds();
+	snprintf(conninfo, sizeof(conninfo), "%s connect_timeout=2", postgres.conninfo);
+	db = db_new(conninfo, "test_db", NULL, NULL);
+	postgres_signal(&postgres, SIGSTOP);
+	assert_int_equal(db_connect(db, &f->fault), RETRY);
+	postgres_signal(&postgres, SIGCONT);
+	assert_true(milliseconds() - begun < 6000);
+	f->fault = FAULT_NONE;
+	assert_int_equal(db_connect(db, &f->fault), OK);
+	db_free(db);
+}
+
 static void test_timeouts_are_outages(void **state)
 {
 	struct fixture *f = *state;
@@ -584,7 +626,7 @@ int main(void)
 		TEST(scalars), TEST(instants), TEST(arrays), TEST(column_of_structs), TEST(pipeline), TEST(sizes),
 		TEST(error_in_the_middle), TEST(unique_violation), TEST(no_values_in_faults), TEST(wrong_statement),
 		TEST(commit_of_failed_transaction), TEST(killed_while_idle), TEST(killed_in_pipeline),
-		TEST(timeouts_are_outages), TEST(altered_table), TEST(read_only_server), TEST(connection_strings),
+		TEST(frozen_server), TEST(timeouts_are_outages), TEST(altered_table), TEST(read_only_server), TEST(connection_strings),
 		TEST(script), TEST(rollback_with_queued), TEST(unknown_statement_aborts),
 	};
 	int failed;
