@@ -20,7 +20,7 @@ static const char *const facts[] = {
 	"ticket.factory_repaired", "ticket.factory_checked", "ticket.factory_delivered", "ticket.installed",
 	"ticket.trained", "ticket.resolved", "ticket.report_filed", "ticket.effect_evaluated",
 	"ticket.corrective_action", "ticket.confirmed", "ticket.reopened", "ticket.closed", "ticket.cancelled",
-	"ticket.escalated", "ticket.annotated", "ticket.return_approved", "ticket.return_rejected",
+	"ticket.escalated", "ticket.flagged", "ticket.priority_changed", "ticket.annotated", "ticket.return_approved", "ticket.return_rejected",
 	"ticket.return_done", "ticket.order_submitted", "ticket.order_corrected", "ticket.order_accepted",
 	"ticket.order_shipped", "ticket.order_delivered", "ticket.order_problem", "ticket.survey_answered",
 	"ticket.message_delivered", "ticket.message_failed", "ticket.task_done", "ticket.audit_judged",

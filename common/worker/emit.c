@@ -79,6 +79,11 @@ void batch_refuse(struct batch *batch, struct item *item, enum reason reason, co
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	/* Never cut inside a character: the detail goes to the database as text. */
+	size_t n = strlen(text);
+	while (n > 0 && !str_utf8((struct str){ text, n }) && n + 4 > strlen(text))
+		n--;
+	text[n] = '\0';
 	item->refused = true;
 	item->reason = reason;
 	item->detail = str_copy(batch->arena, str_of(text));

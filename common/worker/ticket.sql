@@ -1,11 +1,11 @@
 -- The projection of tickets: one row each, loaded and saved as sets, always of one lane.
 
 -- name: ticket_load
-select ticket, revision, state, before, received_at, waiting_since, resolved_at, closed_at, reopened,
+select t.ticket, revision, state, before, received_at, waiting_since, resolved_at, closed_at, reopened,
        kind, severity, mode, channel, priority, customer, owner, owner_role, assigned_at, missing, unassignable,
        policies, lifecycle, facts, evidence, flags, data, cause_id, cause_source, traceparent, tracestate
-  from ticket
- where lane = $1::int4 and ticket = any ($2::text[])
+  from unnest($2::text[]) as wanted (id)
+ cross join lateral (select * from ticket where lane = $1::int4 and ticket = wanted.id offset 0) as t -- always by the key
 
 -- name: ticket_save
 insert into ticket (lane, ticket, revision, state, before, received_at, waiting_since, resolved_at, closed_at, reopened,

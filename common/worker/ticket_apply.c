@@ -10,6 +10,9 @@ const char *const ticket_fact_members[] = { "ticket", "request", "revision", "ki
 static const char *const registered_members[] = { "ticket", "request", "revision", "state", "at", "decided_at", "policy",
 						  "received_at", "entitlement", "missing", "related", "policies", "lifecycle", NULL };
 
+static const char *const supplemented_members[] = { "ticket", "request", "revision", "state", "at", "decided_at", "policy", "missing",
+						    "by", "note", "backdated_s", NULL };
+
 void ticket_fact_open(struct writer *writer, const struct ticket *ticket, int32_t revision, instant at, instant now)
 {
 	write_open(writer, '{');
@@ -74,7 +77,7 @@ static void apply_registered(struct batch *batch, struct ticket *ticket, const s
 	ticket->severity = doc_get(doc, "severity", arena);
 	ticket->mode = doc_get(doc, "mode", arena);
 	ticket->channel = doc_get(doc, "channel", arena);
-	ticket->priority = doc_get(doc, "priority", arena);
+	apply_priority(ticket, doc, arena);
 	static const char *const customers[] = { "customer.id", "customer.phone", "customer.email" };
 	for (size_t i = 0; i < array_count(customers) && !ticket->customer.p; i++)
 		ticket->customer = doc_get(doc, customers[i], arena);
@@ -96,6 +99,25 @@ static void apply_member(struct str *field, const struct doc *doc, const char *n
 		*field = value;
 }
 
+/* A priority may be a number. */
+static void apply_priority(struct ticket *ticket, const struct doc *doc, struct arena *arena)
+{
+	uint32_t node = doc_member(doc, 0, STR("priority"));
+	if (node && doc_type(doc, node) == DOC_NUMBER)
+		ticket->priority = doc_raw(doc, node);
+	else
+		apply_member(&ticket->priority, doc, "priority", arena);
+}
+
+static void apply_flag(struct ticket *ticket, struct str flag, struct arena *arena)
+{
+	for (struct str rest = ticket->flags; rest.p;) {
+		if (str_eq(str_cut(&rest, ' '), flag))
+			return;
+	}
+	ticket->flags = ticket->flags.n ? str_format(arena, "%.*s %.*s", STR_ARG(ticket->flags), STR_ARG(flag)) : flag;
+}
+
 /* The facts that change more than state and revision. */
 static void apply_named(struct batch *batch, struct ticket *ticket, const struct item *item, struct str name)
 {
@@ -105,22 +127,28 @@ static void apply_named(struct batch *batch, struct ticket *ticket, const struct
 	struct arena *arena = batch->arena;
 	if (str_is(name, "ticket.incomplete") || str_is(name, "ticket.supplemented")) {
 		if (str_is(name, "ticket.supplemented"))
-			data_merge(batch, ticket, doc, registered_members);
+			data_merge(batch, ticket, doc, supplemented_members);
 		ticket->missing = words_of_array(doc, doc_member(doc, 0, STR("missing")), arena);
 		apply_member(&ticket->severity, doc, "severity", arena);
 		apply_member(&ticket->mode, doc, "mode", arena);
 	} else if (str_is(name, "ticket.classified")) {
 		data_merge(batch, ticket, doc, graded);
 		apply_member(&ticket->severity, doc, "severity", arena);
-		apply_member(&ticket->priority, doc, "priority", arena);
+		apply_priority(ticket, doc, arena);
 	} else if (str_is(name, "ticket.mode_chosen")) {
 		apply_member(&ticket->mode, doc, "mode", arena);
 	} else if (str_is(name, "ticket.assigned") || str_is(name, "ticket.owner_changed")) {
 		apply_member(&ticket->owner, doc, "to", arena);
-		apply_member(&ticket->owner_role, doc, "role", arena);
-		apply_member(&ticket->priority, doc, "priority", arena);
+		ticket->owner_role = doc_get(doc, "role", arena);
+		apply_priority(ticket, doc, arena);
 		ticket->assigned_at = item->event.time;
 		ticket->unassignable = false;
+	} else if (str_is(name, "ticket.priority_changed")) {
+		apply_priority(ticket, doc, arena);
+	} else if (str_is(name, "ticket.flagged")) {
+		ticket->flags = words_of_array(doc, doc_member(doc, 0, STR("flags")), arena);
+	} else if (str_is(name, "ticket.escalated")) {
+		apply_flag(ticket, STR("escalated"), arena);
 	} else if (str_is(name, "ticket.unassignable")) {
 		ticket->unassignable = true;
 	} else if (str_is(name, "ticket.resolved")) {

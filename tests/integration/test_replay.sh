@@ -19,11 +19,12 @@ stack() { deploy/dev/stack --dir "$dir" "$@"; }
 check() { # name, expected, got
 	if [ "$2" = "$3" ]; then echo "ok replay_$1"; else echo "not ok replay_$1: the log says $2, the system $3"; failed=1; fi
 }
+mkdir -p build/test-stacks
 stack down >/dev/null 2>&1
 rm -rf "$dir"
 trap 'stack down >/dev/null 2>&1' EXIT
 if ! stack up --broker "$broker" --policy deploy/policies/helpdesk-replay.json >"$dir.log" 2>&1; then
-	mkdir -p build/test-stacks; cat "$dir.log"
+	cat "$dir.log"
 	for name in $names; do echo "not ok replay_$name: the stack did not start"; done
 	exit 1
 fi
