@@ -1,0 +1,359 @@
+/* Opens the desk, reads the logs, waits.
+ *
+ * One consumer with every partition of our topics from its first record, without a group: what others do cannot disturb
+ * it, and reading twice gives the same. Nothing here sleeps: waiting is waiting for the next record. */
+#define _GNU_SOURCE /* tdestroy */
+#include <search.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/support/desk_inner.h"
+
+const char *const desk_topic_names[DESK_TOPICS] = {
+	"aftercare.tickets", "aftercare.desk", "aftercare.messages", "aftercare.dead-letters",
+};
+
+void desk_grow(void *ret_array, size_t count, size_t *capacity)
+{
+	void **array = ret_array;
+
+	if (count < *capacity)
+		return;
+	*capacity = *capacity ? 2 * *capacity : 16;
+	*array = realloc(*array, *capacity * sizeof(void *));
+}
+
+instant desk_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * SECOND + now.tv_nsec / 1000;
+}
+
+const struct stack *desk_stack(const struct desk *desk)
+{
+	return desk->stack;
+}
+
+static void *keep(struct desk *desk, void *text)
+{
+	desk_grow(&desk->texts, desk->text_count, &desk->text_capacity);
+	return desk->texts[desk->text_count++] = text;
+}
+
+const char *desk_text(struct desk *desk, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	va_end(args);
+	return keep(desk, text);
+}
+
+const char *desk_unique(struct desk *desk, const char *name)
+{
+	return desk_text(desk, "%s-%s-%u", name, desk->run, ++desk->counter);
+}
+
+/* ---- open and close ---- */
+
+static rd_kafka_t *client(const struct desk *desk, rd_kafka_type_t type)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char group[64], error[256] = "";
+	const char *settings[][2] = {
+		{ "bootstrap.servers", desk->stack->brokers },
+		{ "client.id", "aftercare-test" },
+		{ "log_level", "2" },
+		{ "group.id", type == RD_KAFKA_CONSUMER ? group : NULL },
+		{ "auto.offset.reset", type == RD_KAFKA_CONSUMER ? "earliest" : NULL },
+		{ "enable.auto.commit", type == RD_KAFKA_CONSUMER ? "false" : NULL },
+		{ "fetch.wait.max.ms", type == RD_KAFKA_CONSUMER ? "20" : NULL },
+		{ "linger.ms", type == RD_KAFKA_PRODUCER ? "1" : NULL },
+		{ "partitioner", type == RD_KAFKA_PRODUCER ? "murmur2_random" : NULL },
+		{ "message.max.bytes", "4000000" },
+	};
+
+	snprintf(group, sizeof(group), "aftercare-test-%s", desk->run);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		if (settings[i][1] &&
+		    rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof(error)) != RD_KAFKA_CONF_OK)
+			fprintf(stderr, "desk: %s\n", error);
+	if (type == RD_KAFKA_PRODUCER)
+		rd_kafka_conf_set_dr_msg_cb(conf, desk_delivered);
+	return rd_kafka_new(type, conf, error, sizeof(error));
+}
+
+static int32_t partitions_of(rd_kafka_t *consumer, const char *topic)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, topic, NULL);
+	int32_t count = 0;
+
+	for (long deadline = stack_deadline(); count <= 0 && stack_clock() < deadline;)
+		if (rd_kafka_metadata(consumer, 0, handle, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+			count = metadata->topic_cnt > 0 ? metadata->topics[0].partition_cnt : 0;
+			rd_kafka_metadata_destroy(metadata);
+		}
+	rd_kafka_topic_destroy(handle);
+	return count;
+}
+
+static bool assign(struct desk *desk)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(64);
+	bool good = true;
+
+	for (int topic = 0; topic < DESK_TOPICS; topic++) {
+		desk->partitions[topic] = partitions_of(desk->consumer, desk_topic_names[topic]);
+		good = good && desk->partitions[topic] > 0;
+		for (int32_t i = 0; i < desk->partitions[topic]; i++)
+			rd_kafka_topic_partition_list_add(list, desk_topic_names[topic], i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+	}
+	good = good && rd_kafka_assign(desk->consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_topic_partition_list_destroy(list);
+	return good;
+}
+
+struct desk *desk_open(const struct stack *stack)
+{
+	struct desk *desk = calloc(1, sizeof(*desk));
+
+	desk->stack = stack;
+	snprintf(desk->run, sizeof(desk->run), "%llx%x", (unsigned long long)(desk_now() / 1000) & 0xffffffff,
+		 (unsigned)getpid() & 0xfff);
+	desk->topics = json_object();
+	desk->consumer = client(desk, RD_KAFKA_CONSUMER);
+	desk->producer = client(desk, RD_KAFKA_PRODUCER);
+	if (!desk->consumer || !desk->producer || !assign(desk)) {
+		fprintf(stderr, "desk: no way to the topics at %s\n", stack->brokers);
+		desk_close(desk);
+		return NULL;
+	}
+	rd_kafka_poll_set_consumer(desk->consumer);
+	return desk;
+}
+
+static void free_slot(void *slot)
+{
+	free(((struct slot *)slot)->key);
+	free(slot);
+}
+
+void desk_close(struct desk *desk)
+{
+	if (!desk)
+		return;
+	if (desk->producer)
+		rd_kafka_purge(desk->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	if (desk->producer)
+		rd_kafka_destroy(desk->producer);
+	if (desk->consumer)
+		rd_kafka_destroy(desk->consumer);
+	PQfinish(desk->database);
+	tdestroy(desk->tickets, free_slot);
+	tdestroy(desk->marks, free_slot);
+	tdestroy(desk->requests, free_slot);
+	for (size_t i = 0; i < desk->ticket_count; i++) {
+		free(desk->order[i]->id);
+		free(desk->order[i]->items);
+		free(desk->order[i]);
+	}
+	for (size_t i = 0; i < desk->record_count; i++)
+		record_free(desk->records[i]);
+	for (size_t i = 0; i < desk->sent_count; i++)
+		free(desk->sent[i]);
+	for (size_t i = 0; i < desk->text_count; i++)
+		free(desk->texts[i]);
+	free(desk->order);
+	free(desk->records);
+	free(desk->dead);
+	free(desk->sent);
+	free(desk->texts);
+	json_decref(desk->topics);
+	free(desk);
+}
+
+/* ---- reading ---- */
+
+static enum desk_topic topic_of(const rd_kafka_message_t *message)
+{
+	const char *name = rd_kafka_topic_name(message->rkt);
+
+	for (int topic = 0; topic < DESK_TOPICS; topic++)
+		if (strcmp(name, desk_topic_names[topic]) == 0)
+			return topic;
+	return DESK_TOPICS;
+}
+
+size_t desk_read(struct desk *desk, int wait_ms)
+{
+	size_t count = 0;
+
+	rd_kafka_poll(desk->producer, 0);
+	for (;;) {
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(desk->consumer, count ? 0 : wait_ms);
+
+		if (!message)
+			return count;
+		if (!message->err && topic_of(message) < DESK_TOPICS) {
+			desk_place(desk, record_new(topic_of(message), message));
+			count++;
+		}
+		rd_kafka_message_destroy(message);
+	}
+}
+
+bool desk_until(struct desk *desk, bool (*holds)(struct desk *desk, void *userdata), void *userdata)
+{
+	long deadline = stack_deadline();
+
+	for (;;) {
+		desk_read(desk, 0);
+		if (holds(desk, userdata))
+			return true;
+		if (stack_clock() > deadline)
+			return false;
+		desk_read(desk, 50);
+	}
+}
+
+struct record *const *desk_records(const struct desk *desk, size_t *ret_count)
+{
+	*ret_count = desk->record_count;
+	return desk->records;
+}
+
+/* ---- settling ---- */
+
+static int64_t high_watermark(struct desk *desk, const char *topic, int32_t partition)
+{
+	int64_t low, high = -1;
+
+	if (rd_kafka_query_watermark_offsets(desk->consumer, topic, partition, &low, &high, 5000))
+		return -1;
+	return high;
+}
+
+static bool connect_database(struct desk *desk)
+{
+	if (desk->database && PQstatus(desk->database) == CONNECTION_OK)
+		return true;
+	PQfinish(desk->database);
+	desk->database = PQconnectdb(desk->stack->database);
+	return PQstatus(desk->database) == CONNECTION_OK;
+}
+
+/* One statement over the ledgers of all services: one snapshot. */
+static PGresult *sources(struct desk *desk)
+{
+	PGresult *made = PQexec(desk->database,
+				"select string_agg(format('select topic, partition, next_offset, out_seq = published_seq from %I.source', "
+				"nspname), ' union all ') from pg_namespace where to_regclass(format('%I.source', nspname)) is not null");
+	PGresult *rows = NULL;
+
+	if (PQresultStatus(made) == PGRES_TUPLES_OK && PQntuples(made) == 1)
+		rows = PQexec(desk->database, PQgetvalue(made, 0, 0));
+	PQclear(made);
+	if (rows && PQresultStatus(rows) == PGRES_TUPLES_OK)
+		return rows;
+	fprintf(stderr, "desk: %s", PQerrorMessage(desk->database));
+	PQclear(rows);
+	return NULL;
+}
+
+/* The ends of the topics are asked for after the snapshot: who stood there then had nothing left to read. */
+static bool is_settled(struct desk *desk, void *userdata)
+{
+	PGresult *rows = connect_database(desk) ? sources(desk) : NULL;
+	bool settled = rows && PQntuples(rows) > 0;
+
+	(void)userdata;
+	for (int i = 0; settled && i < PQntuples(rows); i++)
+		settled = PQgetvalue(rows, i, 3)[0] == 't';
+	for (int i = 0; settled && i < PQntuples(rows); i++)
+		settled = atoll(PQgetvalue(rows, i, 2)) >=
+			  high_watermark(desk, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)));
+	PQclear(rows);
+	return settled;
+}
+
+static bool is_read(struct desk *desk, void *userdata)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+	bool all = rd_kafka_assignment(desk->consumer, &list) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		   rd_kafka_position(desk->consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	(void)userdata;
+	for (int i = 0; all && i < list->cnt; i++) {
+		int64_t high = high_watermark(desk, list->elems[i].topic, list->elems[i].partition);
+
+		all = list->elems[i].offset >= high || (high == 0 && list->elems[i].offset < 0);
+	}
+	if (list)
+		rd_kafka_topic_partition_list_destroy(list);
+	return all;
+}
+
+void desk_settle(struct desk *desk)
+{
+	desk_flush(desk);
+	if (!desk_until(desk, is_settled, NULL))
+		desk_fail(desk, NULL, "the daemons do not come to rest");
+	if (!desk_until(desk, is_read, NULL))
+		desk_fail(desk, NULL, "the logs cannot be read to their ends");
+}
+
+/* ---- failing ---- */
+
+static const char *text_or(const char *text)
+{
+	return text ? text : "";
+}
+
+void desk_print_ticket(const struct desk *desk, const char *ticket)
+{
+	const struct desk_ticket *log = desk_ticket(desk, ticket);
+
+	for (size_t i = 0; log && i < log->count; i++) {
+		const struct record *record = log->items[i];
+
+		fprintf(stderr, "  %-7s%3d/%-5lld r%-3d %-26s %-26s %.*s\n", desk_topic_names[record->topic] + 10, record->partition,
+			(long long)record->offset, record->revision, record->copy ? "(claim)" : record->name,
+			record->copy ? record->name : record->time, (int)(record->value_size < 400 ? record->value_size : 400),
+			record->value ? record->value : "null");
+	}
+	for (size_t i = 0; i < desk->dead_count; i++)
+		if (strcmp(text_or(record_header(desk->dead[i], "ce_subject")), ticket) == 0)
+			fprintf(stderr, "  refused %s: %s (%s)\n", desk->dead[i]->name, text_or(record_header(desk->dead[i], "dl_reason")),
+				text_or(record_header(desk->dead[i], "dl_detail")));
+}
+
+void desk_fail(const struct desk *desk, const char *ticket, const char *format, ...)
+{
+	char text[1000];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (ticket) {
+		fprintf(stderr, "history of %s:\n", ticket);
+		desk_print_ticket(desk, ticket);
+	}
+	print_error("%s%s%s\n", text, ticket ? ", ticket " : "", ticket ? ticket : "");
+	fail();
+	abort();
+}
