@@ -66,6 +66,23 @@ static void policies_read(struct ticket *ticket, const struct doc *doc, struct a
 	}
 }
 
+static void apply_member(struct str *field, const struct doc *doc, const char *name, struct arena *arena)
+{
+	struct str value = doc_get(doc, name, arena);
+	if (value.p)
+		*field = value;
+}
+
+/* A priority may be a number. */
+static void apply_priority(struct ticket *ticket, const struct doc *doc, struct arena *arena)
+{
+	uint32_t node = doc_member(doc, 0, STR("priority"));
+	if (node && doc_type(doc, node) == DOC_NUMBER)
+		ticket->priority = doc_raw(doc, node);
+	else
+		apply_member(&ticket->priority, doc, "priority", arena);
+}
+
 static void apply_registered(struct batch *batch, struct ticket *ticket, const struct item *item)
 {
 	const struct event *event = &item->event;
@@ -90,23 +107,6 @@ static void apply_registered(struct batch *batch, struct ticket *ticket, const s
 	ticket->traceparent = event->traceparent;
 	ticket->tracestate = event->tracestate;
 	data_merge(batch, ticket, doc, registered_members);
-}
-
-static void apply_member(struct str *field, const struct doc *doc, const char *name, struct arena *arena)
-{
-	struct str value = doc_get(doc, name, arena);
-	if (value.p)
-		*field = value;
-}
-
-/* A priority may be a number. */
-static void apply_priority(struct ticket *ticket, const struct doc *doc, struct arena *arena)
-{
-	uint32_t node = doc_member(doc, 0, STR("priority"));
-	if (node && doc_type(doc, node) == DOC_NUMBER)
-		ticket->priority = doc_raw(doc, node);
-	else
-		apply_member(&ticket->priority, doc, "priority", arena);
 }
 
 static void apply_flag(struct ticket *ticket, struct str flag, struct arena *arena)
