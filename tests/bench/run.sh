@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-600000} tickets=${TICKETS:-10000} in_flight=${IN_FLIGHT:-1000}
 dir=${DIR:-build/bench} stack="deploy/dev/stack --dir $dir" load=build/tests/load
-make -j"$(nproc)" all build/tests/load >/dev/null
+make -j"$(nproc)" all build/tests/load >/dev/null || exit 1
 
 cleanup() { $stack down >/dev/null 2>&1 || true; }
 trap cleanup EXIT
