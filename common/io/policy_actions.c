@@ -22,9 +22,7 @@ static const char *const *members_of(enum action_type type)
 	static const char *const task[] = { "!action", "!what", "for", "due", NULL };
 	static const char *const flag[] = { "!action", "set", "clear", NULL };
 	static const char *const priority[] = { "!action", "!raise", NULL };
-	static const char *const open[] = { "!action", "!kind", "~link", "~data", NULL };
-	static const char *const form[] = { "!action", "form", "to", "due", NULL };
-	static const char *const record[] = { "!action", "!register", NULL };
+	static const char *const require_spare[] = { "!action", "due", NULL };
 	static const char *const bare[] = { "!action", NULL };
 
 	switch (type) {
@@ -38,19 +36,18 @@ static const char *const *members_of(enum action_type type)
 		return flag;
 	case ACTION_PRIORITY:
 		return priority;
-	case ACTION_OPEN:
-		return open;
-	case ACTION_SURVEY:
-	case ACTION_FOLLOWUP:
-		return form;
-	case ACTION_RECORD:
-		return record;
 	case ACTION_REQUIRE_SPARE:
+		return require_spare;
 	case ACTION_REOPEN:
 	case ACTION_DISPATCH:
 		return bare;
+	/* No daemon does these yet. */
+	case ACTION_OPEN:
+	case ACTION_SURVEY:
+	case ACTION_FOLLOWUP:
 	case ACTION_VISIT:
 	case ACTION_GROUP:
+	case ACTION_RECORD:
 		break;
 	}
 	return NULL;
@@ -79,7 +76,6 @@ static void read_action(struct compile *compile, const struct place *at, struct 
 	struct place to = place_member(at, "to");
 	struct place person = place_member(at, "for");
 	struct place due = place_member(at, "due");
-	struct place kind = place_member(at, "kind");
 	const char *const *members;
 	struct str word;
 
@@ -88,7 +84,7 @@ static void read_action(struct compile *compile, const struct place *at, struct 
 		return;
 	}
 	word = read_word(compile, &type, &words_action);
-	if (!word.p)
+	if (word.n == 0)
 		return;
 	action->type = type_of(word);
 	members = members_of(action->type);
@@ -98,15 +94,13 @@ static void read_action(struct compile *compile, const struct place *at, struct 
 	}
 	(void)read_object(compile, at, members);
 	action->to = read_strings(compile, to.value ? &to : &person, check_recipient, NULL);
+	if (json_is_array(to.value) && action->to.count == 0)
+		complain(compile, &to, "names nobody");
 	action->has_due = read_duration(compile, &due, &action->due);
-	if (kind.value)
-		action->kind = read_word(compile, &kind, &words_kind);
 	read_name_of(compile, at, "message", &action->message);
 	read_name_of(compile, at, "what", &action->what);
-	read_name_of(compile, at, "form", &action->form);
 	read_name_of(compile, at, "level", &action->level);
 	read_name_of(compile, at, "clear", &action->clear);
-	read_name_of(compile, at, "register", &action->register_name);
 	read_name_of(compile, at, action->type == ACTION_PRIORITY ? "raise" : "set", &action->set);
 	if (action->type == ACTION_FLAG && !action->set.p == !action->clear.p)
 		complain(compile, at, "one of \"set\" and \"clear\"");
@@ -123,6 +117,18 @@ struct actions read_actions(struct compile *compile, const struct place *at)
 		read_action(compile, &element, &items[i]);
 	}
 	return (struct actions){ items, count };
+}
+
+void only_actions(struct compile *compile, const struct place *at, struct actions actions, bool task)
+{
+	for (size_t i = 0; i < actions.count && i < json_array_size(at->value); i++) {
+		struct place element = place_element(at, i);
+		struct place type = place_member(&element, "action");
+
+		if (actions.items[i].type != ACTION_NOTIFY && !(task && actions.items[i].type == ACTION_TASK))
+			complain(compile, &type, "this version of Aftercare carries out only %s here",
+				 task ? "\"notify\" and \"task\"" : "\"notify\"");
+	}
 }
 
 static void read_rule(struct compile *compile, const struct place *at, const char *on_default, struct rule *rule)

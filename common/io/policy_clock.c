@@ -244,7 +244,7 @@ static struct actions read_actions_of(struct compile *compile, const struct plac
 static void read_clock(struct compile *compile, const struct place *at, struct clock_rule *clock)
 {
 	static const char *const members[] = { "!name", "match", "!start", "!stop", "cancel", "restart_on", "!limit",
-					       "calendar", "~zone", "~pause_in", "warn", "on_warn", "on_breach",
+					       "calendar", "~zone", "pause_in", "warn", "on_warn", "on_breach",
 					       "on_met", "auto_ack_counts", "~until", NULL };
 	struct place name = place_member(at, "name");
 	struct place match = place_member(at, "match");
@@ -252,6 +252,8 @@ static void read_clock(struct compile *compile, const struct place *at, struct c
 	struct place warn = place_member(at, "warn");
 	struct place calendar = place_member(at, "calendar");
 	struct place counts = place_member(at, "auto_ack_counts");
+	struct place pause_in = place_member(at, "pause_in");
+	struct place on_met = place_member(at, "on_met");
 	const struct {
 		const char *key;
 		struct trigger *trigger;
@@ -273,10 +275,15 @@ static void read_clock(struct compile *compile, const struct place *at, struct c
 	clock->calendar = calendar.value ? read_text(compile, &calendar) : STR_NONE;
 	if (calendar.value && !str_is(clock->calendar, "24x7"))
 		complain(compile, &calendar, "this version of Aftercare knows only the calendar \"24x7\"");
+	if (json_array_size(pause_in.value) > 0 || json_is_string(pause_in.value))
+		clock->pause_in = read_states(compile, &pause_in, NULL);
+	if (clock->pause_in & STATE_BIT(STATE_WAITING_INTERNAL))
+		complain(compile, &pause_in, "waiting inside the company pauses no clock (C090)");
 	read_warnings(compile, &warn, clock);
 	clock->on_warn = read_actions_of(compile, at, "on_warn");
 	clock->on_breach = read_actions_of(compile, at, "on_breach");
 	clock->on_met = read_actions_of(compile, at, "on_met");
+	only_actions(compile, &on_met, clock->on_met, false);
 }
 
 /* One name may stand several times, but then with different conditions. */

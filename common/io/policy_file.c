@@ -3,7 +3,6 @@
  * Entry of the policy compiler (policy_file.h). First the blanks are filled, then every section is read to its end whatever was
  * wrong before, so that all errors come at once; only then is it decided whether there is a policy.
  * Must never keep anything of the document: all that a policy holds is copied into its own arena. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/io/policy_inner.h"
@@ -12,7 +11,11 @@ json_t *load_document(struct compile *compile, struct str text)
 {
 	struct place nowhere = { 0 };
 	json_error_t error;
-	json_t *root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
+	json_t *root;
+
+	/* Running out of memory is decided in base/mem.c for jansson too; saying so again changes nothing. */
+	json_set_alloc_funcs(mem_zero, mem_free);
+	root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
 
 	if (!root)
 		complain(compile, &nowhere, "line %d: %s", error.line, error.text);
@@ -189,7 +192,7 @@ enum verdict policy_resolve(struct str text, const char *name, const struct poli
 	}
 	if (canonical && compile.error_count == 0)
 		buf_z(ret_text, canonical);
-	free(canonical);
+	mem_free(canonical);
 	arena_done(&arena);
 	return conclude(&compile, fault);
 }

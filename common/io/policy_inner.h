@@ -118,6 +118,8 @@ void read_clocks(struct compile *compile, const struct place *at, struct policy 
 void read_routing(struct compile *compile, const struct place *at, struct policy *policy);
 const struct rule *read_rules(struct compile *compile, const struct place *at, const char *on_default, size_t *ret_count);
 struct actions read_actions(struct compile *compile, const struct place *at);
+/* Complains about actions other than notify (and task) in a place where no daemon carries them out. */
+void only_actions(struct compile *compile, const struct place *at, struct actions actions, bool task);
 void read_messages(struct compile *compile, const struct place *at, struct policy *policy);
 void read_programmes(struct compile *compile, const struct place *at, struct policy *policy);
 /* A set of states by their names and those of groups (`groups`: an object of lists, or absent). */

@@ -47,6 +47,8 @@ static void read_message(struct compile *compile, const struct place *at, struct
 	rule->on = read_word(compile, &on, &words_fact);
 	rule->match = read_match(compile, &match);
 	rule->to = read_strings(compile, &to, check_recipient, NULL);
+	if (json_is_array(to.value) && rule->to.count == 0)
+		complain(compile, &to, "names nobody");
 	rule->channels = read_strings(compile, &channel, check_channel, NULL);
 	if (rule->channels.count == 0) {
 		origin = arena_zero(compile->arena, sizeof(*origin));
@@ -118,6 +120,7 @@ static void read_programme(struct compile *compile, const struct place *at, stru
 	programme->form = form.value ? read_name(compile, &form) : STR_NONE;
 	programme->has_respond_within = read_duration(compile, &respond, &programme->respond_within);
 	programme->unreturned = read_actions(compile, &missed);
+	only_actions(compile, &missed, programme->unreturned, true);
 	if (missed.value && !respond.value)
 		complain(compile, &missed, "\"missed\" goes with \"respond_within\"");
 	programme->then = read_rules(compile, &then, "survey.scored", &programme->then_count);

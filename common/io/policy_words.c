@@ -20,16 +20,16 @@ static const char *const facts[] = {
 	"ticket.factory_repaired", "ticket.factory_checked", "ticket.factory_delivered", "ticket.installed",
 	"ticket.trained", "ticket.resolved", "ticket.report_filed", "ticket.effect_evaluated",
 	"ticket.corrective_action", "ticket.confirmed", "ticket.reopened", "ticket.closed", "ticket.cancelled",
-	"ticket.escalated", "ticket.flagged", "ticket.priority_changed", "ticket.annotated", "ticket.return_approved", "ticket.return_rejected",
-	"ticket.return_done", "ticket.order_submitted", "ticket.order_corrected", "ticket.order_accepted",
-	"ticket.order_shipped", "ticket.order_delivered", "ticket.order_problem", "ticket.survey_answered",
-	"ticket.message_delivered", "ticket.message_failed", "ticket.task_done", "ticket.audit_judged",
-	"ticket.payment_collected", "ticket.payment_remitted", "task.opened", "task.closed", "sla.started",
-	"sla.paused", "sla.resumed", "sla.rescheduled", "sla.warned", "sla.met", "sla.breached", "sla.corrected",
-	"sla.cancelled", "notify.requested", "notify.sent", "notify.failed", "notify.suppressed", "survey.due",
-	"survey.sent", "survey.scored", "survey.unreturned", "followup.due", "visit.due", "visit.completed",
-	"visit.missed", "grading.proposed", "grading.decided", "call.logged", "desk.uncovered", "desk.covered",
-	"policy.effective", NULL
+	"ticket.escalated", "ticket.flagged", "ticket.priority_changed", "ticket.annotated",
+	"ticket.return_approved", "ticket.return_rejected", "ticket.return_done", "ticket.order_submitted",
+	"ticket.order_corrected", "ticket.order_accepted", "ticket.order_shipped", "ticket.order_delivered",
+	"ticket.order_problem", "ticket.survey_answered", "ticket.message_delivered", "ticket.message_failed",
+	"ticket.task_done", "ticket.audit_judged", "ticket.payment_collected", "ticket.payment_remitted",
+	"task.opened", "task.closed", "sla.started", "sla.paused", "sla.resumed", "sla.rescheduled", "sla.warned",
+	"sla.met", "sla.breached", "sla.corrected", "sla.cancelled", "notify.requested", "notify.sent",
+	"notify.failed", "notify.suppressed", "survey.due", "survey.sent", "survey.scored", "survey.unreturned",
+	"followup.due", "visit.due", "visit.completed", "visit.missed", "grading.proposed", "grading.decided",
+	"call.logged", "desk.uncovered", "desk.covered", "policy.effective", NULL
 };
 static const char *const claims[] = {
 	"request.submitted", "request.supplemented", "customer.messaged", "customer.confirmed", "customer.rejected",
