@@ -190,6 +190,8 @@ void fill_blanks(struct compile *compile, const struct place *root)
 			struct place type = place_member(&place, "type");
 			struct place why = place_member(&place, "why");
 
+			if (json_is_null(need))
+				complain(compile, &place, "null says nothing: leave the member out");
 			if (read_object(compile, &place, members)) {
 				(void)read_word(compile, &type, &words_type);
 				(void)read_text(compile, &why);

@@ -127,6 +127,8 @@ const struct transition *read_transitions(struct compile *compile, const struct 
 
 		read_transition(compile, &element, groups, &row);
 		names = read_words(compile, &claim, &words_claim);
+		if (claim.value && names.count == 0)
+			complain(compile, &claim, "names no claim");
 		arena_grow(compile->arena, &transitions, &capacity, *ret_count + names.count, sizeof(*transitions));
 		for (size_t k = 0; k < names.count; k++) {
 			struct transition *transition = &transitions[(*ret_count)++];
@@ -202,6 +204,8 @@ const struct permission *read_permissions(struct compile *compile, const struct 
 		if (!read_object(compile, &element, members))
 			continue;
 		names = read_words(compile, &claim, &words_claim);
+		if (claim.value && names.count == 0)
+			complain(compile, &claim, "names no claim");
 		who = expand_roles(compile, read_strings(compile, &roles, check_role, NULL), staff, management);
 		arena_grow(compile->arena, &permissions, &capacity, *ret_count + names.count, sizeof(*permissions));
 		for (size_t k = 0; k < names.count; k++)
