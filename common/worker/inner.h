@@ -219,7 +219,13 @@ size_t read_records(struct worker *worker, size_t most);
 /* ---- loop.c ---- */
 /* One turn; returns the microseconds that the loop may wait. */
 int64_t worker_turn(struct worker *worker);
+/* ---- status.c ---- */
 void worker_status(struct worker *worker);
+/* For metrics_new; userdata is the worker. */
+void worker_metrics(void *userdata, struct buf *out);
+bool worker_healthy(void *userdata);
+
+/* ---- loop.c ---- */
 /* Writes down an outage once, and its end. */
 void worker_database_trouble(struct worker *worker, const struct fault *fault);
 void worker_database_back(struct worker *worker);
