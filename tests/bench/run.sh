@@ -17,6 +17,7 @@ trap 'exit 130' INT TERM
 
 sql() { psql -AtXq "$AFTERCARE_DATABASE" -c "$1"; }
 pid_of() { $stack status --json | tr '{' '\n' | sed -n "s/.*\"name\": *\"$1\".*\"pid\": *\([0-9]*\).*/\1/p"; }
+daemons() { $stack status --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | grep -vxE 'postgres|broker'; }
 metric() { curl -s "$1" | sed -n "s/^$2{.*} //p"; }
 # CPU seconds of a process / of a process and all its children.
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) / hz }' "/proc/$1/stat"; }
@@ -41,7 +42,7 @@ fresh() {
 
 bench_intake() {
 	fresh
-	for service in routing sla notification survey intake; do $stack stop "$service" >/dev/null; done
+	for service in $(daemons); do $stack stop "$service" >/dev/null; done
 	eval "$($load fill "$events")"
 	$stack start intake >/dev/null
 	local pid postgres broker_pid c0 p0 b0 t0 t1 done_events=0
@@ -92,7 +93,7 @@ bench_lifecycle() {
 	echo "$lifecycle_rate" >>"$out.lifecycle"
 	local closed=$(sql "select count(*) from routing.ticket where state = 'closed'")
 	[ "$closed" = $((tickets + 500)) ] || die "lifecycle: $closed tickets closed, $((tickets + 500)) sent"
-	for service in intake routing sla notification survey; do
+	for service in $(daemons); do
 		printf '%s %s\n' "$service" "$(resident "$(pid_of "$service")")" >>"$out.memory"
 	done
 	echo "  lifecycle  $lifecycle_rate tickets/s ($lifecycle_claims claims); $closed closed: nothing lost or doubled"
@@ -106,7 +107,7 @@ bench_lifecycle() {
 
 out=$(mktemp -d)/bench
 echo "machine    $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(. /etc/os-release && echo "$PRETTY_NAME")"
-echo "versions   $(gcc -dumpfullversion) gcc, librdkafka $(pkg-config --modversion rdkafka), PostgreSQL $(psql --version | sed 's/.* //'), broker $broker ${KAFKA_VERSION:-}"
+echo "versions   $(gcc -dumpfullversion) gcc, librdkafka $(pkg-config --modversion rdkafka), PostgreSQL $(psql --version | sed 's/.*) \([0-9.]*\).*/\1/'), broker $broker ${KAFKA_VERSION:-}"
 echo "commit     $(git describe --always --dirty 2>/dev/null || echo unknown)"
 for run in $(seq 1 "$runs"); do
 	echo "run $run of $runs"
@@ -126,7 +127,7 @@ if [ -z "${SKIP_LIFECYCLE:-}" ]; then
 	echo "full lifecycle, tickets/s                 $(spread <"$out.lifecycle")"
 	echo "request -> assigned at 30 %, p50 ms       $(spread <"$out.p50")"
 	echo "                             p99 ms       $(spread <"$out.p99")"
-	for service in intake routing sla notification survey; do
+	for service in $(cut -d' ' -f1 "$out.memory" | sort -u); do
 		printf '  resident, MB: %-26s  %s\n' "$service" "$(sed -n "s/^$service //p" "$out.memory" | spread)"
 	done
 fi
