@@ -216,6 +216,17 @@ static enum verdict clock_actions(struct routing_work *work, bool breached, stru
 	return OK;
 }
 
+/* A dissatisfied survey reopens by the claim that the survey daemon publishes, as any other source; not here as well. */
+static enum verdict act_but_reopen(struct routing_work *work, const struct rule *rule, struct fault *fault)
+{
+	enum verdict verdict = OK;
+
+	for (size_t i = 0; i < rule->actions.count && verdict == OK; i++)
+		if (rule->actions.items[i].type != ACTION_REOPEN)
+			verdict = act(work, &rule->actions.items[i], rule->name, work->item->event.time, fault);
+	return verdict;
+}
+
 static enum verdict programme_rules(struct routing_work *work, struct fault *fault)
 {
 	struct str name = doc_get(&work->item->event.doc, "programme", work->run->batch->arena);
@@ -229,8 +240,7 @@ static enum verdict programme_rules(struct routing_work *work, struct fault *fau
 
 			for (size_t k = 0; k < programme->then_count && str_eq(programme->name, name) && verdict == OK; k++)
 				if (match_holds(&programme->then[k].match, routing_vector(work), work->run->batch->now))
-					verdict = routing_act(work, &programme->then[k].actions, programme->then[k].name,
-							      work->item->event.time, fault);
+					verdict = act_but_reopen(work, &programme->then[k], fault);
 		}
 	}
 	return verdict;
