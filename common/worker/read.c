@@ -55,14 +55,23 @@ static enum verdict item_check(struct worker *worker, struct source *source, str
 	return item->event.data.p ? event_parse(&item->event, &source->arena, fault) : OK;
 }
 
+static bool record_has(const struct bus_record *record, struct str name)
+{
+	for (size_t i = 0; i < record->header_count; i++) {
+		if (str_eq(record->headers[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 static bool record_wanted(const struct service_topic *topic, const struct bus_record *record)
 {
 	if (topic->kind == TOPIC_OUTSIDE)
 		return true;
 	struct str name = event_peek_name(record);
-	if (!name.p)
-		return topic->keeper;
-	return !topic->wants || topic->wants(name);
+	if (name.p && (!topic->wants || topic->wants(name)))
+		return true;
+	return topic->keeper && !(name.p && record_has(record, STR("ce_writer")));
 }
 
 static void read_record(struct worker *worker, struct source *source, const struct bus_record *record)

@@ -42,9 +42,17 @@ static enum verdict intake_handle(void *state, struct batch *batch, struct fault
 
 	if (str_is(topic, TOPIC_TICKETS))
 		return intake_follow_log(batch, fault);
+	if (str_is(topic, TOPIC_DESK))
+		return OK;
 	if (str_is(topic, TOPIC_DIRECTORY))
 		return intake_directory(state, batch, fault);
 	return intake_claims(state, batch, fault);
+}
+
+static bool wants_nothing(struct str name)
+{
+	(void)name;
+	return false;
 }
 
 static const struct service_topic topics[] = {
@@ -52,6 +60,8 @@ static const struct service_topic topics[] = {
 	{ .name = TOPIC_STAFF, .kind = TOPIC_OUTSIDE },
 	{ .name = TOPIC_DIRECTORY, .kind = TOPIC_OUTSIDE },
 	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = intake_wants },
+	/* Only to keep it: what strangers put there becomes a dead letter. */
+	{ .name = TOPIC_DESK, .kind = TOPIC_LOG, .wants = wants_nothing, .keeper = true },
 	{ 0 },
 };
 

@@ -43,7 +43,7 @@ static void close_state(void *state)
 }
 
 static const struct service_topic topics[] = {
-	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = wants },
+	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = wants, .keeper = true },
 	{ 0 },
 };
 static const char *const sql[] = { "services/routing/routing.sql", NULL };
