@@ -96,14 +96,20 @@ enum verdict db_lost(struct db *db, struct fault *fault)
 	return RETRY;
 }
 
+void db_set_password(struct db *db, const char *password)
+{
+	db->password = password;
+}
+
 enum verdict db_connect(struct db *db, struct fault *fault)
 {
 	/* What stands before "dbname" can be overruled by the conninfo in it, what stands behind it cannot. Without
 	 * the keep-alives a server that vanished without a word would be missed for hours. */
 	const char *const keys[] = { "connect_timeout", "application_name", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "dbname", "target_session_attrs", "client_encoding", NULL };
+		"keepalives_count", "tcp_user_timeout", "dbname", "target_session_attrs", "client_encoding",
+		db->password ? "password" : NULL, NULL };
 	const char *const values[] = { CONNECT_TIMEOUT, db->application ? db->application : "aftercare", "5", "2", "3",
-		"10000", db->conninfo, "read-write", "UTF8", NULL };
+		"10000", db->conninfo, "read-write", "UTF8", db->password, NULL };
 	PQconninfoOption *parsed;
 	char *why = NULL;
 

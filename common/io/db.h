@@ -19,6 +19,8 @@ struct db_result;             /* rows of one statement; owned by db, valid until
 /* Does not connect yet. conninfo is libpq's; `search_path` (may be NULL) is set on every connection.
  * sql_paths: NULL-terminated list of embedded .sql files whose named statements are known to this db. */
 struct db *db_new(const char *conninfo, const char *application, const char *search_path, const char *const *sql_paths);
+/* The password for every connection from now on; borrowed. conninfo itself should hold none. */
+void db_set_password(struct db *db, const char *password);
 void db_free(struct db *db);
 /* Connects when there is no connection. RETRY when the server cannot be reached, refuses or is not a primary;
  * FATAL for what no waiting mends: a conninfo that does not parse. Bounded by connect_timeout (3 s unless given). */

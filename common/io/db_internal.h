@@ -49,6 +49,7 @@ struct db_operation {
 
 struct db {
 	char *conninfo, *application, *search_path;
+	const char *password;    /* borrowed; NULL: none */
 	struct db_catalog catalog;
 	PGconn *link;
 	bool send_failed;              /* libpq took no more; db_sync says it */

@@ -240,23 +240,6 @@ static enum journal_level level_of(const char *name)
 	return JOURNAL_INFO;
 }
 
-/* libpq's quoting: a backslash before quotes and backslashes. */
-static const char *conninfo_with_password(struct arena *arena, const char *conninfo, const char *password)
-{
-	struct buf text = { 0 };
-	buf_z(&text, conninfo);
-	buf_z(&text, " password='");
-	for (const char *p = password; *p; p++) {
-		if (*p == '\'' || *p == '\\')
-			buf_char(&text, '\\');
-		buf_char(&text, *p);
-	}
-	buf_char(&text, '\'');
-	const char *result = str_z(arena, buf_view(&text));
-	buf_done(&text);
-	return result;
-}
-
 static enum verdict worker_open(struct worker *worker, const void *service_conf, struct fault *fault)
 {
 	const struct service *service = worker->service;
@@ -264,14 +247,12 @@ static enum verdict worker_open(struct worker *worker, const void *service_conf,
 	size_t n = 3;
 	for (size_t i = 0; service->sql && service->sql[i] && n < array_count(sql) - 1; i++)
 		sql[n++] = service->sql[i];
-	const char *conninfo = worker->conf.database;
-	if (worker->conf.database_password)
-		conninfo = conninfo_with_password(&worker->batch_arena, conninfo, worker->conf.database_password);
 	char client[64], group[64], instance[192];
 	snprintf(client, sizeof(client), "aftercare-%s", service->name);
 	snprintf(group, sizeof(group), "aftercare-%s", service->name);
 	snprintf(instance, sizeof(instance), "aftercare-%s-%s", service->name, worker->conf.instance);
-	worker->db = db_new(conninfo, client, service->name, sql);
+	worker->db = db_new(worker->conf.database, client, service->name, sql);
+	db_set_password(worker->db, worker->conf.database_password);
 	db_set_idle(worker->db, on_idle, worker);
 
 	enum verdict verdict = service->open ? service->open(worker, service_conf, &worker->state, fault) : OK;
