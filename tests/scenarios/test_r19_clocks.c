@@ -237,7 +237,7 @@ static void scenario_D05_waiting_does_not_stop_a_clock(void **state)
 	const struct record *met;
 
 	scene_do(desk, ticket, "staff.waiting", engineer, 0, "{'on': 'customer', 'reason': 'information'}");
-	scene_do(desk, ticket, "staff.resumed", engineer, 0, NULL);
+	scene_do(desk, ticket, "staff.resumed", engineer, 0, "{'on': 'customer'}");
 	reply(desk, ticket, 0);
 	met = desk_expect(desk, ticket, "sla.met");
 	scene_time_is(desk, met, "due_at", t0 + 24 * HOUR);

@@ -1,0 +1,181 @@
+/* Versions of a regulation: C235 (only what is approved counts), C236 (from its date; a ticket keeps its version), and D03,
+ * for which R19 has no clock: a policy of the test's own brings one.
+ *
+ * The policies of this program apply to tickets with a tag that nobody else uses. Documents are brought in by
+ * `aftercarectl policy load`, approvals by the topic. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/scene.h"
+
+/* One clock "contact" with this limit, from a date on; without approval it is a draft. */
+static void load(struct desk *desk, const char *policy, int version, const char *tag, const char *limit, const char *from, bool approved)
+{
+	const struct stack *stack = desk_stack(desk);
+	const char *path = desk_text(desk, "%s/run/%s-%d.json", stack->dir, policy, version);
+	const char *const arguments[] = { "policy", "load", path, approved ? "--approved" : NULL, NULL };
+	char *said = NULL;
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fprintf(file, "{\"policy\": \"%s\", \"version\": %d, \"source\": \"test\", \"title\": {\"zh\": \"试\", \"en\": \"test\"},"
+		" \"owner\": \"after-sales\", \"effective_from\": \"%s\", \"applies\": {\"match\": {\"tags\": \"%s\"}},"
+		" \"clocks\": [{\"name\": \"contact\", \"start\": \"assigned\", \"stop\": \"contacted\", \"limit\": \"%s\","
+		" \"restart_on\": \"assigned\"}]}\n", policy, version, from, tag, limit);
+	fclose(file);
+	if (stack_ctl(stack, &said, arguments) != 0)
+		desk_fail(desk, NULL, "policy load: %s", said);
+	free(said);
+}
+
+/* The clock "contact" of a ticket: its nth start; NULL when there is none once all has settled. */
+static const struct record *contact_clock(struct desk *desk, const char *ticket, size_t nth)
+{
+	const struct record *record;
+
+	desk_settle(desk);
+	for (size_t i = 1; (record = desk_find(desk, ticket, "sla.started", i)); i++)
+		if (strcmp(record_text(record, "clock"), "contact") == 0 && --nth == 0)
+			return record;
+	return NULL;
+}
+
+static const struct sent *approve(struct desk *desk, const char *policy, int version, const char *person, const char *from)
+{
+	struct claim claim = { .name = "policy.approved", .key = policy };
+
+	claim.data = desk_text(desk, "{'policy': '%s', 'version': %d, 'by': {'id': '%s'}%s}", policy, version, person,
+			       from ? desk_text(desk, ", 'effective_from': '%s'", from) : "");
+	return desk_send(desk, &claim);
+}
+
+static void scenario_C235_a_draft_is_not_used_until_the_general_manager_approves_it(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "draft"), *tag = policy, *manager, *ticket, *tags;
+	const struct record *started, *effective;
+	const struct sent *approval;
+
+	scene_needs_stack(desk);
+	tags = desk_text(desk, "{'tags': ['%s']}", tag);
+	load(desk, policy, 1, tag, "PT4H", "2020-01-01", false);
+	assert_null(contact_clock(desk, scene_assigned(desk, 0, tags), 1));
+
+	desk_expect_dead(desk, approve(desk, policy, 1, scene_cast(desk)->engineer, NULL), "forbidden");
+	desk_expect_dead(desk, approve(desk, policy, 1, scene_cast(desk)->manager, NULL), "forbidden");
+	assert_null(contact_clock(desk, scene_assigned(desk, 0, tags), 1));
+
+	manager = scene_person(desk, "general_manager", NULL);
+	approval = approve(desk, policy, 1, manager, NULL);
+	effective = desk_expect_thing(desk, DESK_DESK, "policy.effective", "policy", policy);
+	assert_string_equal(effective->cause_id, approval->id);
+	assert_int_equal(record_number(effective, "version"), 1);
+	scene_text_is(desk, effective, "approved_by", manager);
+	assert_true(record_time(effective, "approved_at") != INSTANT_NONE);
+	ticket = scene_assigned(desk, 0, tags);
+	started = contact_clock(desk, ticket, 1);
+	if (!started)
+		desk_fail(desk, ticket, "the approved policy is not used");
+	scene_text_is(desk, started, "policy.id", policy);
+	scene_text_is(desk, started, "limit", "PT4H");
+}
+
+static void scenario_C235_what_is_not_loaded_cannot_be_approved(void **state)
+{
+	struct desk *desk = *state;
+	const char *manager = scene_person(desk, "general_manager", NULL);
+
+	desk_expect_dead(desk, approve(desk, desk_unique(desk, "nowhere"), 1, manager, NULL), "policy_missing");
+}
+
+static void scenario_C236_a_version_applies_from_its_date_and_a_ticket_keeps_its_own(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "dated"), *tag = policy, *tags, *early, *late, *open;
+	instant turn = desk_now() - 10 * DAY;
+	char text[INSTANT_TEXT];
+
+	scene_needs_stack(desk);
+	tags = desk_text(desk, "{'tags': ['%s']}", tag);
+	load(desk, policy, 1, tag, "P30D", "2020-01-01", true);
+	/* Registered before the second version was there, received after its date: it keeps the first. */
+	open = scene_assigned(desk, turn + DAY, tags);
+	scene_text_is(desk, contact_clock(desk, open, 1), "limit", "P30D");
+
+	load(desk, policy, 2, tag, "P40D", instant_format(turn, text).p, true);
+	early = scene_assigned(desk, turn - 1, tags);
+	late = scene_assigned(desk, turn, tags);
+	assert_int_equal(record_number(contact_clock(desk, early, 1), "policy.version"), 1);
+	assert_int_equal(record_number(contact_clock(desk, late, 1), "policy.version"), 2);
+	scene_text_is(desk, contact_clock(desk, late, 1), "limit", "P40D");
+
+	scene_do(desk, open, "staff.assigned", scene_cast(desk)->dispatcher, 0, desk_text(desk, "{'to': '%s'}", scene_cast(desk)->engineer));
+	assert_int_equal(record_number(contact_clock(desk, open, 2), "policy.version"), 1);
+}
+
+static void scenario_C236_a_version_that_is_to_come_is_not_used_yet(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "future");
+
+	scene_needs_stack(desk);
+	load(desk, policy, 1, policy, "PT4H", "2199-01-01", true);
+	assert_null(contact_clock(desk, scene_assigned(desk, 0, desk_text(desk, "{'tags': ['%s']}", policy)), 1));
+}
+
+static void scenario_versions_are_immutable(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "fixed");
+	const char *const list[] = { "policy", "load", desk_text(desk, "%s/run/%s-1.json", desk_stack(desk)->dir, policy), NULL };
+	char *said = NULL;
+	FILE *file;
+
+	scene_needs_stack(desk);
+	load(desk, policy, 1, policy, "PT4H", "2020-01-01", true);
+	assert_int_equal(stack_ctl(desk_stack(desk), NULL, list), 0);
+	file = fopen(list[2], "w");
+	fprintf(file, "{\"policy\": \"%s\", \"version\": 1, \"source\": \"test\", \"title\": \"x\", \"owner\": \"x\","
+		" \"effective_from\": \"2020-01-01\", \"applies\": {\"match\": {\"tags\": \"other\"}}}", policy);
+	fclose(file);
+	assert_int_not_equal(stack_ctl(desk_stack(desk), &said, list), 0);
+	assert_non_null(strstr(said, "immutable"));
+	free(said);
+}
+
+static void scenario_D03_a_new_engineers_contact_clock_is_a_new_one(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "contact"), *ticket, *other = scene_person(desk, "engineer", NULL);
+	const struct record *first, *second, *ended;
+
+	scene_needs_stack(desk);
+	load(desk, policy, 1, policy, "PT4H", "2020-01-01", true);
+	ticket = scene_assigned(desk, 0, desk_text(desk, "{'tags': ['%s']}", policy));
+	first = contact_clock(desk, ticket, 1);
+	assert_non_null(first);
+	scene_do(desk, ticket, "staff.assigned", scene_cast(desk)->dispatcher, 0, desk_text(desk, "{'to': '%s'}", other));
+	second = contact_clock(desk, ticket, 2);
+	if (!second)
+		desk_fail(desk, ticket, "no new clock");
+	assert_string_not_equal(record_text(first, "clock_id"), record_text(second, "clock_id"));
+	ended = desk_expect(desk, ticket, "sla.cancelled");
+	scene_text_is(desk, ended, "clock_id", record_text(first, "clock_id"));
+	scene_do(desk, ticket, "staff.contacted", other, 0, NULL);
+	scene_text_is(desk, desk_expect(desk, ticket, "sla.met"), "clock_id", record_text(second, "clock_id"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO(scenario_C235_a_draft_is_not_used_until_the_general_manager_approves_it),
+		SCENARIO(scenario_C235_what_is_not_loaded_cannot_be_approved),
+		SCENARIO(scenario_C236_a_version_applies_from_its_date_and_a_ticket_keeps_its_own),
+		SCENARIO(scenario_C236_a_version_that_is_to_come_is_not_used_yet),
+		SCENARIO(scenario_versions_are_immutable),
+		SCENARIO(scenario_D03_a_new_engineers_contact_clock_is_a_new_one),
+	};
+
+	return cmocka_run_group_tests_name("test_r19_policy", tests, scene_open, scene_close);
+}
