@@ -1,14 +1,64 @@
-/* The table of commands, in the order of --help. */
+/* The table of commands, in the order of --help, and what each says about itself. */
 #include <stddef.h>
 
 #include "services/ctl/ctl.h"
 
+static const char status_help[] =
+	"Looks twice, 1.5 s apart, and shows for every daemon its state, its lanes, events per second, how many events it is\n"
+	"behind the end of its topics, facts not yet acknowledged by Kafka, and when its owner was last seen in PostgreSQL; then\n"
+	"clocks, outbox and today's dead letters. --json gives the same for programs.\n\n"
+	"Exit status: 0 all well; 1 something is late; 2 a daemon is down, stopped or was never started; 3 something could not\n"
+	"be seen (the line \"not seen\" says what).\n";
+
+static const char ticket_help[] =
+	"ID is a ticket's id, its beginning (AC-7K2M) where that is unique, or --request SOURCE EVENT-ID of the request that\n"
+	"opened it. Shows who, what and whose, then everything that happened to it in the order of the log, who was told, what\n"
+	"was refused, and which clock is due next. Reads the ticket's lane in Kafka; times are in the zone of TZ or the machine.\n\n"
+	"Exit status: 0 fine; 1 overdue; 2 there is no such ticket; 3 the log could not be read.\n";
+
+static const char dead_list_help[] =
+	"The newest first: what was refused, by which daemon and why. --limit is 20 unless given; --reason shows one reason only\n"
+	"(schema_invalid, ...). Each has an ID, SERVICE/NUMBER, for dead show and dead redrive.\n";
+
+static const char dead_show_help[] =
+	"All that is kept of one: reason, where it came from, its headers and its bytes as they came. They may hold personal\n"
+	"data. ID is SERVICE/NUMBER as dead list gives it; the NUMBER alone will do where only one service has it.\n";
+
+static const char dead_redrive_help[] =
+	"Publishes key, headers and bytes again, unchanged, to the topic and partition they came from, and notes the time. Mend\n"
+	"first what was wrong: a policy, a directory entry, the state of the ticket.\n\n"
+	"An event that was accepted has no second effect, so redriving twice does no harm. What intake had accepted and a later\n"
+	"daemon refused (gate_unmet, illegal_transition, forbidden, ...) would be such a repeat: it is left alone, unless\n"
+	"--as-new sends it with a new event id, ID.again-NUMBER.\n";
+
+static const char event_check_help[] =
+	"FILE holds one event in the structured JSON form of CloudEvents or, with --type request.submitted, only its data;\n"
+	"- is the standard input. Says whether intake would accept its form, and if not the reason and the place, as a dead\n"
+	"letter would. What depends on the database (known ticket, channel, permission) is not checked.\n\n"
+	"Exit status: 0 right, 1 wrong.\n";
+
+static const char replay_help[] =
+	"FILE is CSV, plain or gzip; the map says which columns are case, activity and time and which claims a row becomes.\n"
+	"Doing it again changes nothing: the same row gives the same event id.\n";
+
+static const char policy_help[] =
+	"All errors are told at once, each with file, place and reason. --set gives a value that the regulation leaves blank.\n";
+
 const struct command commands[] = {
-	{ "db migrate", "[--dry-run]", "bring the database to this version's schema", ctl_db_migrate },
-	{ "topics apply", "[--lanes N] [--replication N] [--dry-run]", "create the topics that are missing", ctl_topics_apply },
-	{ "policy check", "FILE... [--set NAME=VALUE]", "say everything that is wrong with a document", ctl_policy_check },
-	{ "policy load", "FILE... [--approved] [--set NAME=VALUE]", "bring in a version, as a draft or approved", ctl_policy_load },
-	{ "policy list", "", "the versions, their state and since when", ctl_policy_list },
-	{ "replay", "FILE --map MAP.json [--rate N] [--dry-run]", "turn a log of the past into claims", ctl_replay },
+	{ "status", "[--json]", "every daemon: is it there, does it keep up; clocks, dead letters", ctl_status, status_help },
+	{ "ticket", "ID | --request SOURCE EVENT-ID [--json]", "one ticket: its history, its clocks, what is due next", ctl_ticket,
+	  ticket_help },
+	{ "dead list", "[--service S] [--reason R] [--limit N] [--json]", "what was refused, and why", ctl_dead_list, dead_list_help },
+	{ "dead show", "ID [--json]", "one dead letter, bytes and headers as they came", ctl_dead_show, dead_show_help },
+	{ "dead redrive", "ID... [--as-new]", "send dead letters again to where they came from", ctl_dead_redrive, dead_redrive_help },
+	{ "event check", "FILE... [--type NAME] [--json]", "whether an event is right, before it is sent", ctl_event_check,
+	  event_check_help },
+	{ "db migrate", "[--dry-run]", "bring the database to this version's schema", ctl_db_migrate, NULL },
+	{ "topics apply", "[--lanes N] [--replication N] [--dry-run]", "create the topics that are missing", ctl_topics_apply, NULL },
+	{ "policy check", "FILE... [--set NAME=VALUE]", "say everything that is wrong with a document", ctl_policy_check, policy_help },
+	{ "policy load", "FILE... [--approved] [--set NAME=VALUE]", "bring in a version, as a draft or approved", ctl_policy_load,
+	  policy_help },
+	{ "policy list", "", "the versions, their state and since when", ctl_policy_list, NULL },
+	{ "replay", "FILE --map MAP.json [--rate N] [--dry-run]", "turn a log of the past into claims", ctl_replay, replay_help },
 	{ 0 }
 };

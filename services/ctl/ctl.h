@@ -19,12 +19,13 @@ struct ctl {
 };
 
 /* A command: words and what runs it. argv[0] is the last word; options are the command's own. Returns the exit status:
- * 0 done, 1 something is late or wrong, 2 something is down or refused, 64 misused. */
+ * 0 done, 1 something is late or wrong, 2 something is down or refused, 3 it could not be seen, 64 misused. */
 struct command {
 	const char *words;            /* "db migrate" */
 	const char *arguments;        /* "[--dry-run]" */
 	const char *summary;
 	int (*run)(struct ctl *ctl, int argc, char **argv);
+	const char *help;             /* what --help says behind usage and summary; may be NULL */
 };
 
 extern const struct command commands[];
@@ -35,6 +36,12 @@ int ctl_policy_load(struct ctl *ctl, int argc, char **argv);
 int ctl_policy_check(struct ctl *ctl, int argc, char **argv);
 int ctl_policy_list(struct ctl *ctl, int argc, char **argv);
 int ctl_replay(struct ctl *ctl, int argc, char **argv);
+int ctl_status(struct ctl *ctl, int argc, char **argv);
+int ctl_ticket(struct ctl *ctl, int argc, char **argv);
+int ctl_dead_list(struct ctl *ctl, int argc, char **argv);
+int ctl_dead_show(struct ctl *ctl, int argc, char **argv);
+int ctl_dead_redrive(struct ctl *ctl, int argc, char **argv);
+int ctl_event_check(struct ctl *ctl, int argc, char **argv);
 
 /* A connection for a command with the statements of services/ctl/ctl.sql; NULL after it has said why. */
 struct db *ctl_connect(struct ctl *ctl);

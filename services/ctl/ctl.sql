@@ -23,3 +23,21 @@ update policy.version set state = 'approved', approved_by = session_user, approv
 
 -- name: policy_list
 select type, name, version, state, effective_from, approved_by, approved_at from policy.version order by type, name, version
+
+-- name: service_list
+select n.nspname::text, has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relname = 'source' and c.relkind in ('r', 'p')
+   and exists (select from pg_class o where o.relnamespace = n.oid and o.relname = 'outbox')
+   and exists (select from pg_class d where d.relnamespace = n.oid and d.relname = 'dead_letter')
+ order by n.nspname
+
+-- name: policy_source
+select (document::jsonb ->> 'source')::text from policy.version
+ where type = 'policy' and name = $1::text and version = $2::int4
+
+-- name: person_names
+select id, (data::jsonb ->> 'name')::text from directory.entity where kind = 'staff' and not deleted and id = any ($1::text[])
+
+-- name: ticket_starting
+select ticket, lane from intake.ticket where starts_with(ticket, $1::text) order by ticket limit 6

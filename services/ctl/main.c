@@ -7,6 +7,8 @@
 
 #include "services/ctl/ctl.h"
 
+#define USAGE_COLUMN 48               /* where the summaries begin */
+
 struct ctl_conf {
 	const char *brokers, *database;
 };
@@ -74,11 +76,30 @@ struct db *ctl_connect(struct ctl *ctl)
 static int usage(FILE *out)
 {
 	fputs("usage: aftercarectl [--config FILE] [--json] COMMAND ...\n\n", out);
-	for (const struct command *command = commands; command->words; command++)
-		fprintf(out, "  %-16s %-36s %s\n", command->words, command->arguments, command->summary);
+	for (const struct command *command = commands; command->words; command++) {
+		int width = fprintf(out, "  %-12s %s", command->words, command->arguments);
+		fprintf(out, "%s%*s%s\n", width < USAGE_COLUMN ? "" : "\n", width < USAGE_COLUMN ? USAGE_COLUMN - width : USAGE_COLUMN,
+			"", command->summary);
+	}
 	fputs("\nWithout --config: /etc/aftercare/ctl.conf where it exists, else AFTERCARE_BROKERS and AFTERCARE_DATABASE.\n"
-	      "Exit status: 0 done or all well, 1 something late or wrong, 2 something down or refused, 64 misused.\n", out);
+	      "COMMAND --help says more. Exit status: 0 done or all well, 1 something late or wrong, 2 something down or refused,\n"
+	      "3 it could not be seen, 64 misused.\n", out);
 	return out == stderr ? EX_USAGE : 0;
+}
+
+static int help(const struct command *command)
+{
+	printf("usage: aftercarectl %s%s%s\n\n%s.\n%s%s", command->words, *command->arguments ? " " : "", command->arguments,
+	       command->summary, command->help ? "\n" : "", command->help ? command->help : "");
+	return 0;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
 }
 
 /* How many of argv's words are the command's; 0 when it is another one. */
@@ -136,6 +157,8 @@ int main(int argc, char **argv)
 		int words = command_fits(command, left - first, argv + first);
 		if (words == 0)
 			continue;
+		if (asks_for_help(left - first - words, argv + first + words))
+			return help(command);
 		int status = configure(&ctl, path, &conf);
 		if (status == 0)
 			status = command->run(&ctl, left - first - words + 1, argv + first + words - 1);
@@ -143,5 +166,8 @@ int main(int argc, char **argv)
 		arena_done(&ctl.arena);
 		return status;
 	}
+	if (first < left)
+		ctl_fail(EX_USAGE, "there is no command \"%s%s%s\"", argv[first], first + 1 < left ? " " : "",
+			 first + 1 < left ? argv[first + 1] : "");
 	return usage(stderr);
 }
