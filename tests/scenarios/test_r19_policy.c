@@ -41,6 +41,15 @@ static const struct record *contact_clock(struct desk *desk, const char *ticket,
 	return NULL;
 }
 
+static const struct record *contact_started(struct desk *desk, const char *ticket, size_t nth)
+{
+	const struct record *record = contact_clock(desk, ticket, nth);
+
+	if (!record)
+		desk_fail(desk, ticket, "no clock \"contact\", number %zu", nth);
+	return record;
+}
+
 static const struct sent *approve(struct desk *desk, const char *policy, int version, const char *person, const char *from)
 {
 	struct claim claim = { .name = "policy.approved", .key = policy };
@@ -74,9 +83,7 @@ static void scenario_C235_a_draft_is_not_used_until_the_general_manager_approves
 	scene_text_is(desk, effective, "approved_by", manager);
 	assert_true(record_time(effective, "approved_at") != INSTANT_NONE);
 	ticket = scene_assigned(desk, 0, tags);
-	started = contact_clock(desk, ticket, 1);
-	if (!started)
-		desk_fail(desk, ticket, "the approved policy is not used");
+	started = contact_started(desk, ticket, 1);
 	scene_text_is(desk, started, "policy.id", policy);
 	scene_text_is(desk, started, "limit", "PT4H");
 }
@@ -101,17 +108,17 @@ static void scenario_C236_a_version_applies_from_its_date_and_a_ticket_keeps_its
 	load(desk, policy, 1, tag, "P30D", "2020-01-01", true);
 	/* Registered before the second version was there, received after its date: it keeps the first. */
 	open = scene_assigned(desk, turn + DAY, tags);
-	scene_text_is(desk, contact_clock(desk, open, 1), "limit", "P30D");
+	scene_text_is(desk, contact_started(desk, open, 1), "limit", "P30D");
 
 	load(desk, policy, 2, tag, "P40D", instant_format(turn, text).p, true);
 	early = scene_assigned(desk, turn - 1, tags);
 	late = scene_assigned(desk, turn, tags);
-	assert_int_equal(record_number(contact_clock(desk, early, 1), "policy.version"), 1);
-	assert_int_equal(record_number(contact_clock(desk, late, 1), "policy.version"), 2);
-	scene_text_is(desk, contact_clock(desk, late, 1), "limit", "P40D");
+	assert_int_equal(record_number(contact_started(desk, early, 1), "policy.version"), 1);
+	assert_int_equal(record_number(contact_started(desk, late, 1), "policy.version"), 2);
+	scene_text_is(desk, contact_started(desk, late, 1), "limit", "P40D");
 
-	scene_do(desk, open, "staff.assigned", scene_cast(desk)->dispatcher, 0, desk_text(desk, "{'to': '%s'}", scene_cast(desk)->engineer));
-	assert_int_equal(record_number(contact_clock(desk, open, 2), "policy.version"), 1);
+	scene_do(desk, open, "staff.contacted", scene_cast(desk)->engineer, 0, NULL);
+	assert_int_equal(record_number(desk_expect(desk, open, "sla.met"), "policy.version"), 1);
 }
 
 static void scenario_C236_a_version_that_is_to_come_is_not_used_yet(void **state)
@@ -153,12 +160,9 @@ static void scenario_D03_a_new_engineers_contact_clock_is_a_new_one(void **state
 	scene_needs_stack(desk);
 	load(desk, policy, 1, policy, "PT4H", "2020-01-01", true);
 	ticket = scene_assigned(desk, 0, desk_text(desk, "{'tags': ['%s']}", policy));
-	first = contact_clock(desk, ticket, 1);
-	assert_non_null(first);
+	first = contact_started(desk, ticket, 1);
 	scene_do(desk, ticket, "staff.assigned", scene_cast(desk)->dispatcher, 0, desk_text(desk, "{'to': '%s'}", other));
-	second = contact_clock(desk, ticket, 2);
-	if (!second)
-		desk_fail(desk, ticket, "no new clock");
+	second = contact_started(desk, ticket, 2);
 	assert_string_not_equal(record_text(first, "clock_id"), record_text(second, "clock_id"));
 	ended = desk_expect(desk, ticket, "sla.cancelled");
 	scene_text_is(desk, ended, "clock_id", record_text(first, "clock_id"));

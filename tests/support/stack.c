@@ -15,8 +15,6 @@
 
 #include "tests/support/stack.h"
 
-const char *const stack_daemons[] = { "intake", "routing", "sla", "notification", "survey", NULL };
-
 const char *stack_program(const struct stack *stack, const char *name, char *path, size_t size)
 {
 	const char *given = getenv("AFTERCARE_BIN");
@@ -255,6 +253,20 @@ static bool is_kafka(const struct stack *stack)
 	return access(path, F_OK) == 0;
 }
 
+static void name_daemons(struct stack *stack)
+{
+	json_t *status = stack_status(stack), *one;
+	size_t i;
+
+	json_array_foreach(status, i, one) {
+		const char *name = json_string_value(json_object_get(one, "name"));
+
+		if (strcmp(name, "postgres") != 0 && strcmp(name, "broker") != 0 && stack->daemon_count < 16)
+			snprintf(stack->daemons[stack->daemon_count++], sizeof(*stack->daemons), "%s", name);
+	}
+	json_decref(status);
+}
+
 /* The stack of whoever started us; false: there is none. */
 static bool join(struct stack *stack)
 {
@@ -266,7 +278,10 @@ static bool join(struct stack *stack)
 	snprintf(stack->brokers, sizeof(stack->brokers), "%s", brokers);
 	snprintf(stack->database, sizeof(stack->database), "%s", database);
 	snprintf(stack->dir, sizeof(stack->dir), "%s", dir ? dir : "");
-	stack->kafka = stack_can(stack) ? is_kafka(stack) : stack->kafka;
+	if (stack_can(stack)) {
+		stack->kafka = is_kafka(stack);
+		name_daemons(stack);
+	}
 	return true;
 }
 
@@ -307,8 +322,10 @@ bool stack_open(struct stack *ret_stack, const char *name, const char *const *fu
 		remove_tree(ret_stack->dir);
 	}
 	guard(ret_stack);
-	if (bring_up(ret_stack, broker, further))
+	if (bring_up(ret_stack, broker, further)) {
+		name_daemons(ret_stack);
 		return true;
+	}
 	stack_close(ret_stack);
 	return false;
 }

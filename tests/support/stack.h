@@ -15,6 +15,8 @@ struct stack {
 	char root[512];        /* of the project */
 	char dir[700];         /* of the stack; empty: its verbs cannot be had */
 	char brokers[1100], database[1100];
+	char daemons[16][32];  /* names of what runs besides PostgreSQL and the broker; none when verbs cannot be had */
+	size_t daemon_count;
 	bool kafka;            /* a real Apache Kafka */
 	bool ours;
 	int guard;             /* pipe to the process that brings the stack down when we die */
@@ -54,8 +56,6 @@ const char *stack_program(const struct stack *stack, const char *name, char *pat
 /* aftercarectl of this stack with further arguments, NULL-terminated. */
 int stack_ctl(const struct stack *stack, char **ret_output, const char *const *arguments);
 
-/* The daemons of the system, NULL-terminated. */
-extern const char *const stack_daemons[];
 /* Monotonic milliseconds, and the deadline of a wait: AFTERCARE_TEST_SECONDS from now (default 30). */
 long stack_clock(void);
 long stack_deadline(void);
