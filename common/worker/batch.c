@@ -111,7 +111,7 @@ static void batch_after_commit(struct batch_inner *inner, enum work work, int64_
 	source->next_offset = next;
 	source->published_seq = source->acked;
 	source->out_seq += (int64_t)count;
-	source->row_at = worker_monotonic();
+	source->row_at = worker->committed_at = worker_monotonic();
 	source->anew = false;
 	if (next >= source->suspect_until)
 		source->suspect_until = -1;

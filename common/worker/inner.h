@@ -123,6 +123,7 @@ struct worker {
 	bool database_down, broker_down;
 	int64_t database_down_at;  /* monotonic */
 	int64_t reconnect_at, reconnect_wait;
+	int64_t failed_at, committed_at;  /* monotonic: last outage met, last commit of a batch or a beat */
 	instant now_floor;         /* now never runs backwards */
 	int64_t wall_offset;       /* wall minus monotonic, as last believed */
 	int64_t timers_held_until; /* monotonic; 0: not held */

@@ -16,6 +16,7 @@
 #define WATCH_EVERY (200 * MILLISECOND)
 #define BATCH_AGE (10 * MILLISECOND)
 #define RECONNECT_FIRST (50 * MILLISECOND)
+#define PRODUCER_PAUSE (500 * MILLISECOND)
 #define CLOCK_JUMP (2 * SECOND)
 #define CLOCK_HOLD (10 * SECOND)
 #define TIMERS_BETWEEN_EVENTS (100 * MILLISECOND)
@@ -64,18 +65,26 @@ void worker_database_trouble(struct worker *worker, const struct fault *fault)
 	if (!worker->database_down) {
 		worker->database_down = true;
 		worker->database_down_at = worker_monotonic();
-		journal_warning("database: %s; everything waits, trying again (up to every %lld ms), no more lines until it is back",
+		journal_warning("%s; everything waits, trying again (up to every %lld ms), no more lines until it is back",
 				fault->text, (long long)(worker->conf.reconnect_max / MILLISECOND));
 	}
 	worker->reconnect_wait = worker->reconnect_wait ? worker->reconnect_wait * 2 : RECONNECT_FIRST;
 	if (worker->reconnect_wait > worker->conf.reconnect_max)
 		worker->reconnect_wait = worker->conf.reconnect_max;
-	worker->reconnect_at = worker_monotonic() + worker->reconnect_wait;
+	worker->failed_at = worker_monotonic();
+	worker->reconnect_at = worker->failed_at + worker->reconnect_wait;
 	worker->status_at = 0;
 }
 
+/* Called every turn: an outage is over when something was committed since, not when a connection stands. */
 void worker_database_back(struct worker *worker)
 {
+	bool any = false;
+	for (size_t i = 0; i < worker->source_count; i++)
+		any |= worker->sources[i]->taken;
+	/* Without a lane there is nothing to commit, and a connection is all there is to see. */
+	if (any && worker->committed_at < worker->failed_at)
+		return;
 	if (worker->database_down)
 		journal_notice("database: back after %.1f s",
 			       (double)(worker_monotonic() - worker->database_down_at) / (double)SECOND);
@@ -182,6 +191,8 @@ static bool worker_mend(struct worker *worker)
 			return worker_settle(worker, NULL, verdict, &fault), false;
 		worker->producer_failed = false;
 		sources_forget_all(worker);
+		/* What fails at once would fail at once again. */
+		worker->reconnect_at = worker_monotonic() + PRODUCER_PAUSE;
 	}
 	if (!worker_connect(worker))
 		return false;

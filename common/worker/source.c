@@ -309,7 +309,7 @@ static struct beat_columns beat_collect(struct worker *worker, bool leaving)
 /* Which of the beaten rows answered; the others are somebody else's now. */
 static void beat_settle(struct worker *worker, const struct beat_columns *beat, const struct db_result *rows)
 {
-	int64_t monotonic = worker_monotonic();
+	int64_t monotonic = worker->committed_at = worker_monotonic();
 	for (size_t i = 0; i < beat->count; i++) {
 		struct source *source = beat->sources[i];
 		bool ours = false;
