@@ -68,8 +68,8 @@ static void scenario_C131_each_closing_gives_one_follow_up_call_not_by_the_engin
 	scene_finish(desk, ticket);
 	due = desk_expect(desk, ticket, "followup.due");
 	assert_int_equal(due->topic, DESK_TICKETS);
-	scene_text_is(desk, due, "to", "csr");
-	assert_string_not_equal(record_text(due, "to"), scene_cast(desk)->engineer);
+	scene_text_is(desk, due, "to.role", "csr");
+	assert_string_not_equal(record_text(due, "to.person"), scene_cast(desk)->engineer);
 	desk_expect(desk, ticket, "survey.due");
 	desk_settle(desk);
 	scene_count_is(desk, ticket, "followup.due", 1);

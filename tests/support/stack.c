@@ -301,15 +301,21 @@ static bool bring_up(struct stack *stack, const char *broker, const char *const 
 	return good;
 }
 
+bool stack_root(struct stack *ret_stack)
+{
+	*ret_stack = (struct stack){ .guard = -1 };
+	if (find_root(ret_stack->root))
+		return true;
+	fprintf(stderr, "no deploy/dev/stack above this program\n");
+	return false;
+}
+
 bool stack_open(struct stack *ret_stack, const char *name, const char *const *further)
 {
 	const char *broker = getenv("AFTERCARE_TEST_BROKER");
 
-	*ret_stack = (struct stack){ .guard = -1 };
-	if (!find_root(ret_stack->root)) {
-		fprintf(stderr, "no deploy/dev/stack above this program\n");
+	if (!stack_root(ret_stack))
 		return false;
-	}
 	broker = broker && *broker ? broker : "devbroker";
 	ret_stack->kafka = strcmp(broker, "kafka") == 0;
 	if (!further && join(ret_stack))

@@ -27,6 +27,8 @@ struct stack {
  * reason on stderr, when it does not come up. */
 bool stack_open(struct stack *ret_stack, const char *name, const char *const *further);
 void stack_close(struct stack *stack);
+/* Fills in only the root, for those who need no stack but its programs. */
+bool stack_root(struct stack *ret_stack);
 
 /* Whether verbs can be had; tests that need them skip otherwise. */
 bool stack_can(const struct stack *stack);
