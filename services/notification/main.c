@@ -84,6 +84,7 @@ static const struct service service = {
 	.handle = notification_handle,
 	.owned = notification_owned,
 	.turn = notification_turn,
+	.watch = "notification_watch",
 	.metrics = notification_metrics,
 };
 
