@@ -57,6 +57,16 @@ static void read_certificates(struct person *person, const struct doc *doc, stru
 	person->certificate_count = n;
 }
 
+/* An address as text, or {email, phone}: the first that is there. */
+static struct str contact_of(const struct doc *doc, struct arena *arena)
+{
+	static const char *const paths[] = { "contact", "contact.email", "contact.phone" };
+	struct str contact = STR_NONE;
+	for (size_t i = 0; i < array_count(paths) && !contact.p; i++)
+		contact = str_copy(arena, doc_get(doc, paths[i], arena));
+	return contact;
+}
+
 static bool read_person(struct person *person, struct str id, struct str data, struct arena *scratch, struct arena *arena)
 {
 	struct doc doc = { 0 };
@@ -68,7 +78,7 @@ static bool read_person(struct person *person, struct str id, struct str data, s
 	doc_int64(&doc, doc_member(&doc, 0, STR("max_open")), &max_open);
 	*person = (struct person){ .id = str_copy(arena, id), .name = text_at(&doc, 0, "name", arena),
 				   .role = text_at(&doc, 0, "role", arena), .department = text_at(&doc, 0, "department", arena),
-				   .superior = text_at(&doc, 0, "superior", arena), .contact = text_at(&doc, 0, "contact", arena),
+				   .superior = text_at(&doc, 0, "superior", arena), .contact = contact_of(&doc, arena),
 				   .onboarded = !onboarding || doc_true(&doc, onboarding), .on_post = true,
 				   .max_open = (int32_t)max_open };
 	read_skills(person, &doc, arena);

@@ -306,6 +306,21 @@ static int worker_run(struct worker *worker, const void *service_conf)
 	return worker->exit_status;
 }
 
+/* What only the service can judge (templates, addresses) is judged too; nothing is connected. */
+static int config_check(struct worker *worker, const void *service_conf, const char *identifier, const char *config)
+{
+	const struct service *service = worker->service;
+	struct fault fault = FAULT_NONE;
+	if (service->open && service->open(worker, service_conf, &worker->state, &fault)) {
+		journal_error("%s: %s", config, fault.text);
+		return EX_CONFIG;
+	}
+	if (service->close && worker->state)
+		service->close(worker->state);
+	printf("%s: %s is right\n", identifier, config);
+	return 0;
+}
+
 int worker_main(const struct service *service, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -353,7 +368,7 @@ int worker_main(const struct service *service, int argc, char **argv)
 	if (mode == 'p')
 		conf_print(worker.conf_owner, tables, stdout);
 	else if (mode == 'k')
-		printf("%s: %s is right\n", identifier, config);
+		status = config_check(&worker, service_conf, identifier, config);
 	else {
 		journal_open(identifier, level_of(worker.conf.log_level));
 		status = worker_run(&worker, service_conf);

@@ -114,7 +114,7 @@ int worker_main(const struct service *service, int argc, char **argv);
 
 /* Queues one fact or copy for the outbox. Fills in what is not given: partition (-1: by the key, over the lanes), key (the
  * subject), id (deterministic from the item and its ordinal), source ("aftercare/SERVICE"), trace and cause (from the
- * item: its own cause, or itself when it is a claim). `outgoing` is copied into the batch's arena where needed. */
+ * item: its own cause, or itself when it is a claim). What its slices point to must live in the batch's arena. */
 void batch_emit(struct batch *batch, struct item *item, const struct outgoing *outgoing);
 /* The item has no effect but a dead letter. Facts already emitted for it are withdrawn; the caller must not have changed
  * state for it. The detail holds no personal data. */
