@@ -52,7 +52,7 @@ parts      = $(call objects,$(filter-out services/$(1)/main.c,$(wildcard service
 
 LIBRARY   := $(OUT)/libaftercare.a
 PROGRAMS  := $(foreach s,$(SERVICES),$(call program,$(s)))
-TOOLS     := $(if $(wildcard deploy/dev/supervisor.c),$(OUT)/bin/aftercare-supervisor)
+TOOLS     := $(if $(wildcard deploy/dev/supervisor.c),$(OUT)/bin/aftercare-supervisor) $(OUT)/bin/aftercare-demo
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
@@ -108,6 +108,12 @@ endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
 $(OUT)/bin/aftercare-supervisor: $(call objects,$(wildcard deploy/dev/*.c)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# The demo's driver shows things as aftercarectl does.
+$(OUT)/bin/aftercare-demo: $(call objects,$(wildcard deploy/demo/*.c) services/ctl/screen.c) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -140,28 +140,31 @@ static struct str failed(const struct ticket_view *view, struct str need)
 	return ticket_word(view, need);
 }
 
-/* "3 could", or "陈刚: off post, 周莉: no certificate" of the list of candidates; those of other roles go without saying. */
+/* "3 could", or "陈刚: off post; 5 not skilled in it" of the list of candidates; other roles go without saying. */
 static struct str candidates(const struct ticket_view *view, const struct doc *doc, uint32_t list, bool ruled)
 {
 	struct arena *arena = &view->ctl->arena;
 	struct str text = STR_NONE;
-	size_t able = 0, out = 0;
+	size_t able = 0, out = 0, unskilled = 0;
 
 	for (uint32_t one = doc_type(doc, list) == DOC_ARRAY ? doc_first(doc, list) : 0; one; one = doc_next(doc, list, one)) {
 		struct str why = doc_string(doc, doc_member(doc, one, STR("ruled_out_by")), arena);
 		struct str id = doc_string(doc, doc_member(doc, one, STR("id")), arena);
 
 		able += !why.p;
-		if (!ruled || !why.p || str_is(why, "role"))
+		unskilled += str_is(why, "skill");
+		if (!ruled || !why.p || str_is(why, "role") || str_is(why, "person") || str_is(why, "skill") || ++out > 4)
 			continue;
-		if (++out <= 4)
-			text = str_format(arena, "%.*s%s%.*s: %.*s", STR_ARG(text), out > 1 ? ", " : "",
-					  STR_ARG(ticket_person(view, id)), STR_ARG(failed(view, why)));
+		text = str_format(arena, "%.*s%s%.*s: %.*s", STR_ARG(text), out > 1 ? ", " : "", STR_ARG(ticket_person(view, id)),
+				  STR_ARG(failed(view, why)));
 	}
+	if (!ruled)
+		return able ? str_format(arena, screen_word(&view->screen, "%zu could", "%zu 人可派"), able) : STR_NONE;
 	if (out > 4)
 		text = str_format(arena, screen_word(&view->screen, "%.*s and %zu more", "%.*s 等另外 %zu 人"), STR_ARG(text), out - 4);
-	if (!ruled && able > 0)
-		return str_format(arena, screen_word(&view->screen, "%zu could", "%zu 人可派"), able);
+	if (unskilled)
+		text = str_format(arena, "%.*s%s%zu %s", STR_ARG(text), text.n ? ", " : "", unskilled,
+				  screen_word(&view->screen, "not skilled in it", "人无此技能"));
 	return text;
 }
 
