@@ -59,8 +59,9 @@ enum outcome intake_admit(bool about_ticket, struct str id, const struct standin
 			(void)fault_reject(fault, REASON_TICKET_UNKNOWN, "the claim names no ticket: give /ticket, the "
 					   "subject, or /request with source and id");
 		else
+			/* What is no id of ours may be a telephone number; it is not repeated. */
 			(void)fault_reject(fault, REASON_TICKET_UNKNOWN, "there is no ticket %.*s",
-					   STR_ARG(intake_quotable(id)));
+					   STR_ARG(intake_ticket_shaped(id) && str_starts(id, STR("AC-")) ? id : STR("of this id")));
 		return REFUSED;
 	}
 	return TAKEN;

@@ -159,6 +159,7 @@ void routing_write_system(struct writer *writer)
 {
 	write_key(writer, "by");
 	write_open(writer, '{');
+	write_member(writer, "id", STR("system"));
 	write_member(writer, "role", STR("system"));
 	write_close(writer, '}');
 }

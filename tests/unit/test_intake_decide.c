@@ -66,7 +66,9 @@ static void test_admit(void **state)
 		{ "a known ticket", true, "AC-1", { .ticket_known = true }, NOW, TAKEN, REASON_NONE, NULL },
 		{ "an unknown ticket", true, "AC-1", { 0 }, NOW, REFUSED, REASON_TICKET_UNKNOWN, "no ticket AC-1" },
 		{ "no ticket named", true, NULL, { 0 }, NOW, REFUSED, REASON_TICKET_UNKNOWN, "names no ticket" },
-		{ "a name in place of a ticket", true, "Frau Weber", { 0 }, NOW, REFUSED, REASON_TICKET_UNKNOWN, "(no code)" },
+		{ "a name in place of a ticket", true, "Frau Weber", { 0 }, NOW, REFUSED, REASON_TICKET_UNKNOWN, "no ticket of this id" },
+		{ "a number in place of a ticket", true, "13800000000", { 0 }, NOW, REFUSED, REASON_TICKET_UNKNOWN,
+		  "no ticket of this id" },
 		{ "future before unknown", true, "AC-1", { 0 }, NOW + DAY, REFUSED, REASON_TIME_IN_FUTURE, NULL },
 		{ "a thing", false, "call-7", { 0 }, NOW, TAKEN, REASON_NONE, NULL },
 	};

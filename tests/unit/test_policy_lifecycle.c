@@ -46,9 +46,8 @@ static const struct step_row {
 	{ "staff.solution_sent", "{}", OPEN_SAME, "ticket.solution_sent" },
 	{ "staff.subtask_opened", "{}", OPEN_SAME, "ticket.subtask_opened" },
 	{ "staff.subtask_closed", "{}", OPEN_SAME, "ticket.subtask_closed" },
-	/* also after the end: that is when surveys are delivered */
-	{ "message.delivered", "{}", OPEN_SAME ENDED_SAME, "ticket.message_delivered" },
-	{ "message.failed", "{}", OPEN_SAME ENDED_SAME, "ticket.message_failed" },
+	{ "message.delivered", "{}", OPEN_SAME, "ticket.message_delivered" },
+	{ "message.failed", "{}", OPEN_SAME, "ticket.message_failed" },
 	{ "task.done", "{}", OPEN_SAME, "ticket.task_done" },
 	{ "staff.contacted", "{}",
 	  "assigned>contacted contacted>contacted scheduled>scheduled in_progress>in_progress waiting_customer>waiting_customer "
