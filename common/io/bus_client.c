@@ -53,8 +53,10 @@ static const struct setting producer_settings[] = {
 	{ "message.timeout.ms", "0" },
 	{ "acks", "all" },
 	{ "linger.ms", "2" },
-	{ "queue.buffering.max.messages", "20000" },
-	{ "queue.buffering.max.kbytes", "65536" },
+	/* The worker bounds what is under way (outstanding_max); this is only the ceiling above it. */
+	{ "queue.buffering.max.messages", "100000" },
+	{ "message.max.bytes", "4000000" },
+	{ "queue.buffering.max.kbytes", "262144" },
 	{ NULL, NULL },
 };
 

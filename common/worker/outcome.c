@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEAD_BYTES_MAX 3500000u
+
 struct rows {
 	struct published *items;
 	size_t count, capacity;
@@ -99,6 +101,15 @@ static struct str storable(struct str text)
 	return text.p && str_utf8(text) && !memchr(text.p, 0, text.n) ? text : STR_NONE;
 }
 
+/* A record that no topic takes would stop the source for ever: beyond the limit only the database keeps the bytes. */
+static bool dead_fits(const struct bus_record *record)
+{
+	size_t size = record->key.n + record->value.n;
+	for (size_t i = 0; i < record->header_count; i++)
+		size += record->headers[i].name.n + record->headers[i].value.n;
+	return size <= DEAD_BYTES_MAX;
+}
+
 static void dead_add(struct batch_inner *inner, struct dead_columns *dead, struct rows *rows, const struct item *item)
 {
 	size_t i = dead->count++, header_count;
@@ -115,11 +126,17 @@ static void dead_add(struct batch_inner *inner, struct dead_columns *dead, struc
 	const struct outgoing original = { .bare = true, .extra = item->event.record.headers,
 					   .extra_count = item->event.record.header_count };
 	dead->headers[i] = pack_headers(inner, &original, 0);
+	struct item published = *item;
+	if (!dead_fits(&item->event.record)) {
+		published.event.record = (struct bus_record){ 0 };
+		published.detail = str_format(inner->batch.arena, "%.*s; too large to be published, its bytes are in the database: "
+					      "aftercarectl dead show", STR_ARG(item->detail));
+	}
 	const struct bus_header *headers =
-		dead_headers(inner, item, dead->topic[i], partition, dead->offset[i], &header_count);
+		dead_headers(inner, &published, dead->topic[i], partition, dead->offset[i], &header_count);
 	const struct outgoing out = { .bare = true, .topic = TOPIC_DEAD,
 				      .partition = inner->batch.partition % worker_partitions(inner->batch.worker, TOPIC_DEAD),
-				      .key = item->event.record.key, .body = item->event.record.value,
+				      .key = published.event.record.key, .body = published.event.record.value,
 				      .extra = headers, .extra_count = header_count };
 	rows_add(inner, rows, &out);
 }
