@@ -592,7 +592,7 @@ static void test_queue_full(void **state)
 	for (int64_t i = 0; i < 100; i++)
 		assert_true(user->acknowledged[i] == i);
 	user->fault = FAULT_NONE;
-	assert_int_equal(bus_produce(user->bus, "in", 0, STR_NONE, (struct str){ arena_zero(&user->arena, 2000000), 2000000 },
+	assert_int_equal(bus_produce(user->bus, "in", 0, STR_NONE, (struct str){ arena_zero(&user->arena, 5000000), 5000000 },
 				     NULL, 0, 0, 0, &user->fault), REJECT);
 	assert_int_equal(user->fault.reason, REASON_TOO_LARGE);
 	user->fault = FAULT_NONE;
