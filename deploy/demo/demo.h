@@ -96,8 +96,9 @@ struct tally {
 	uint32_t met_late, satisfied, dissatisfied;
 	struct clock_note *clocks;
 	size_t clock_count, clock_capacity;
-	char lines[LINES_MAX][256];                    /* the latest happenings, a ring */
+	struct { char text[256]; enum screen_colour colour; } lines[LINES_MAX];   /* the latest happenings, a ring */
 	uint32_t line_count;
+	int64_t routine_at;                            /* when the last ordinary one was shown */
 };
 
 struct demo {
@@ -167,8 +168,10 @@ struct record {
 void tally_record(struct demo *demo, const struct record *record);
 uint32_t tally_running(const struct demo *demo, instant before);
 const char *fact_name(enum fact fact);
-/* Notes one line of what happened; on a pipe it is printed at once. */
-void tally_line(struct demo *demo, const char *ticket, const char *what, const char *format, ...) printf_like(4, 5);
+/* Notes one line of what happened; on a pipe it is printed at once. On a terminal the ordinary ones (SCREEN_PLAIN) are only
+ * samples: a person can read two or three a second. */
+void tally_line(struct demo *demo, enum screen_colour colour, const char *ticket, const char *what, const char *format, ...)
+	printf_like(5, 6);
 
 /* show.c */
 void show_frame(struct demo *demo, bool last);

@@ -151,8 +151,11 @@ void show_frame(struct demo *demo, bool last)
 	end_line(demo, &frame);
 	from = tally->line_count > lines ? tally->line_count - lines : 0;
 	for (uint32_t i = tally->line_count; i > from; i--) {
-		buf_z(&frame, "  ");
-		screen_put(&frame, str_of(tally->lines[(i - 1) % LINES_MAX]), screen->columns > 20 ? screen->columns - 3 : 0);
+		enum screen_colour colour = tally->lines[(i - 1) % LINES_MAX].colour;
+
+		buf_format(&frame, "  %s", colour == SCREEN_PLAIN ? "" : screen_colour(screen, colour));
+		screen_put(&frame, str_of(tally->lines[(i - 1) % LINES_MAX].text), screen->columns > 20 ? screen->columns - 3 : 0);
+		buf_z(&frame, colour == SCREEN_PLAIN ? "" : screen_colour(screen, SCREEN_PLAIN));
 		end_line(demo, &frame);
 	}
 	buf_z(&frame, "\033[J\033[?7h");

@@ -71,7 +71,7 @@ void watch_turn(struct demo *demo, int64_t now)
 	demo->services = (int)json_array_size(list);
 	demo->ready = ready;
 	if (restarts > demo->restarts)
-		tally_line(demo, "", screen_word(&demo->screen, "restarted", "重启"), "%s",
+		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "restarted", "重启"), "%s",
 			   screen_word(&demo->screen, "a process had died and is back", "进程曾中断,现已恢复"));
 	demo->restarts = restarts;
 	json_decref(list);

@@ -118,13 +118,13 @@ void world_change(struct demo *demo, int64_t elapsed)
 	if (!demo->unposted && elapsed > demo->sending_us * 3 / 10) {
 		demo->unposted = true;
 		presence(demo, "E03", false);
-		tally_line(demo, "", screen_word(&demo->screen, "off post", "离岗"), "%s (E03)%s", world_name("E03"),
+		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "off post", "离岗"), "%s (E03)%s", world_name("E03"),
 			   screen_word(&demo->screen, ": gets nothing new from now on", ":从现在起不再派单"));
 	}
 	if (!demo->posted && elapsed > demo->sending_us * 6 / 10) {
 		demo->posted = true;
 		presence(demo, "E05", true);
-		tally_line(demo, "", screen_word(&demo->screen, "on post", "到岗"), "%s (E05)%s", world_name("E05"),
+		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "on post", "到岗"), "%s (E05)%s", world_name("E05"),
 			   screen_word(&demo->screen, ": what nobody could take is tried again", ":无人可派的工单重新分派"));
 	}
 }
