@@ -69,6 +69,7 @@ struct claim {
 	char own[IDENT_TICKET];        /* text of the ticket id that its ident gives */
 	struct request *request;       /* ABOUT_REQUEST */
 	struct approval *approval;     /* ABOUT_POLICY */
+	struct str by, role;           /* ABOUT_THING of staff: who says it */
 };
 
 /* ---- what a batch knows: tables in the batch's arena ---- */
@@ -155,7 +156,8 @@ size_t intake_missing(const struct policy *const *policies, size_t count, const 
 /* The installation that makes the customer an owner: the first found that is not somebody else's; NULL: none. */
 const struct installation *intake_owner(const struct request *request, const struct installation *by_id,
 					const struct installation *by_serial, const struct installation *by_model);
-/* Whether a role may make this claim: by the lifecycle's permissions, else `fallback` alone. */
+/* Whether a role may make this claim: by the lifecycle's permissions; where they are silent, `fallback` alone may, and
+ * without a fallback anybody. */
 bool intake_permitted(struct str claim, struct str role, const struct lifecycle *lifecycle, const char *fallback);
 /* s when it looks like a code, so that it may stand in a dead letter's detail; else "(no code)". */
 struct str intake_quotable(struct str s);

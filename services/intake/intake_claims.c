@@ -207,11 +207,18 @@ static enum outcome open_ticket(struct flow *flow, struct claim *claim, struct f
 
 /* ---- a version becomes usable ---- */
 
+/* The directory's role counts when the person is known. */
+static struct str role_of(const struct flow *flow, struct str id, struct str role)
+{
+	const struct directory *people = knowledge_directory(flow->intake->knowledge);
+	const struct person *person = id.p && people ? directory_person(people, id) : NULL;
+
+	return person ? person->role : role;
+}
+
 static enum outcome approve(struct flow *flow, struct claim *claim, struct fault *fault)
 {
 	struct approval *approval = claim->approval;
-	const struct directory *people = knowledge_directory(flow->intake->knowledge);
-	const struct person *person = approval->by.p && people ? directory_person(people, approval->by) : NULL;
 	instant at = intake_arrived(claim->item->event.time, flow->batch->now);
 	struct approval_row row = { approval->policy, approval->by, (int32_t)approval->version, INSTANT_NONE, at };
 	struct outgoing outgoing = { .topic = TOPIC_DESK, .partition = -1, .key = approval->policy, .subject = approval->policy,
@@ -221,7 +228,7 @@ static enum outcome approve(struct flow *flow, struct claim *claim, struct fault
 
 	if (approval->day_wrong)
 		return refuse(fault, REASON_SCHEMA_INVALID, "at /effective_from: neither a date nor a time with zone");
-	if (!intake_permitted(claim->type->name, person ? person->role : approval->role, flow->lifecycle, "general_manager"))
+	if (!intake_permitted(claim->type->name, role_of(flow, approval->by, approval->role), flow->lifecycle, "general_manager"))
 		return refuse(fault, REASON_FORBIDDEN, "at /by: this role may not approve policies");
 	if (!approval->state.p)
 		return refuse(fault, REASON_POLICY_MISSING, "at /version: no such version of this policy is loaded");
@@ -282,8 +289,14 @@ static enum outcome take(struct flow *flow, struct claim *claim, struct fault *f
 	case ABOUT_POLICY:
 		outcome = approve(flow, claim, fault);
 		break;
-	case ABOUT_EITHER:
 	case ABOUT_THING:
+		/* Who may say what of a ticket is routing's to judge; of what concerns none, the door's. */
+		if (str_is(claim->type->topic, TOPIC_STAFF) &&
+		    !intake_permitted(claim->type->name, role_of(flow, claim->by, claim->role), flow->lifecycle, NULL))
+			return refuse(fault, REASON_FORBIDDEN, "at /by: this role may not say this");
+		intake_emit_copy(flow->batch, claim);
+		break;
+	case ABOUT_EITHER:
 	case ABOUT_ENTITY:
 	case ABOUT_PRESENCE:
 	case ABOUT_PERSON:
@@ -296,11 +309,12 @@ static enum outcome take(struct flow *flow, struct claim *claim, struct fault *f
 	return outcome;
 }
 
-static size_t decode(struct intake *intake, struct batch *batch, struct claim *claims, bool *ret_approvals)
+static size_t decode(struct intake *intake, struct batch *batch, struct claim *claims, bool *ret_approvals,
+		     bool *ret_people)
 {
 	size_t count = 0;
 
-	*ret_approvals = false;
+	*ret_approvals = *ret_people = false;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct item *item = &batch->items[i];
 
@@ -309,6 +323,7 @@ static size_t decode(struct intake *intake, struct batch *batch, struct claim *c
 		claims[count] = (struct claim){ 0 };
 		intake_decode(&claims[count], item, intake_type(intake, item->event.name, batch->arena), batch->arena);
 		*ret_approvals = *ret_approvals || claims[count].approval;
+		*ret_people = *ret_people || claims[count].approval || claims[count].by.p;
 		count++;
 	}
 	return count;
@@ -319,14 +334,14 @@ enum verdict intake_claims(struct intake *intake, struct batch *batch, struct fa
 	struct flow flow = { .intake = intake, .batch = batch };
 	struct fault why = FAULT_NONE;
 	struct claim *claims = arena_alloc(batch->arena, (batch->count + 1) * sizeof(*claims));
-	bool approvals;
-	size_t count = decode(intake, batch, claims, &approvals);
+	bool approvals, people;
+	size_t count = decode(intake, batch, claims, &approvals, &people);
 	enum verdict verdict;
 
 	if (count == 0)
 		return OK;
-	/* People matter only for who may approve. */
-	verdict = knowledge_refresh(intake->knowledge, batch, approvals, fault);
+	/* People matter only for who may say what of the desk. */
+	verdict = knowledge_refresh(intake->knowledge, batch, people, fault);
 	if (verdict == OK)
 		verdict = knowledge_lifecycle(intake->knowledge, batch, 0, &flow.lifecycle, fault);
 	if (verdict == OK)

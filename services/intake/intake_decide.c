@@ -218,7 +218,7 @@ bool intake_permitted(struct str claim, struct str role, const struct lifecycle 
 	for (size_t i = 0; lifecycle && i < lifecycle->permission_count; i++)
 		if (str_eq(lifecycle->permissions[i].claim, claim))
 			return strings_contain(lifecycle->permissions[i].roles, role);
-	return str_is(role, fallback);
+	return !fallback || str_is(role, fallback);
 }
 
 struct str intake_quotable(struct str s)

@@ -46,18 +46,25 @@ static struct request *decode_request(const struct doc *doc, struct arena *arena
 	return request;
 }
 
+static void decode_by(const struct doc *doc, struct str *ret_id, struct str *ret_role, struct arena *arena)
+{
+	uint32_t by = doc_member(doc, 0, STR("by"));
+
+	if (by == 0)
+		return;
+	*ret_id = member(doc, by, STR("id"), arena);
+	*ret_role = member(doc, by, STR("role"), arena);
+}
+
 static struct approval *decode_approval(const struct doc *doc, struct arena *arena)
 {
 	struct approval *approval = arena_zero(arena, sizeof(*approval));
-	uint32_t by = doc_member(doc, 0, STR("by")), from = doc_member(doc, 0, STR("effective_from"));
+	uint32_t from = doc_member(doc, 0, STR("effective_from"));
 
 	approval->policy = member(doc, 0, STR("policy"), arena);
 	if (!doc_int64(doc, doc_member(doc, 0, STR("version")), &approval->version))
 		approval->version = -1;
-	if (by > 0) {
-		approval->by = member(doc, by, STR("id"), arena);
-		approval->role = member(doc, by, STR("role"), arena);
-	}
+	decode_by(doc, &approval->by, &approval->role, arena);
 	approval->effective_from = doc_instant(doc, from);
 	if (approval->effective_from == INSTANT_NONE && from > 0 && doc_type(doc, from) != DOC_NULL) {
 		instant midnight;
@@ -140,6 +147,10 @@ void intake_decode(struct claim *claim, struct item *item, const struct claim_ty
 		claim->id = thing_id(type, event, arena);
 		break;
 	case ABOUT_THING:
+		if (str_is(type->topic, TOPIC_STAFF))
+			decode_by(&event->doc, &claim->by, &claim->role, arena);
+		claim->id = thing_id(type, event, arena);
+		break;
 	case ABOUT_ENTITY:
 	case ABOUT_PRESENCE:
 	case ABOUT_PERSON:

@@ -307,6 +307,8 @@ static void test_permitted(void **state)
 	assert_true(intake_permitted(STR("visit.approved"), STR("general_manager"), &lifecycle, "general_manager"));
 	assert_false(intake_permitted(STR("visit.approved"), STR("leader"), &lifecycle, "general_manager"));
 	assert_true(intake_permitted(STR("policy.approved"), STR("general_manager"), NULL, "general_manager"));
+	assert_false(intake_permitted(STR("policy.approved"), STR("csr"), &lifecycle, NULL));
+	assert_true(intake_permitted(STR("visit.planned"), STR("csr"), &lifecycle, NULL));
 }
 
 static void test_quotable(void **state)
