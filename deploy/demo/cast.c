@@ -172,6 +172,9 @@ static void play(struct demo *demo, struct story *story, int64_t now, struct buf
 
 	if (story->seen[step->after] < (step->times ? step->times : 1))
 		return;
+	/* A clock may run out before anybody has the ticket. */
+	if (step->claim && !story->owner[0] && strstr(step->data, "{owner}"))
+		return;
 	if (story->ready_at == 0)
 		story->ready_at = now + step->delay_ms * MILLISECOND;
 	if (now < story->ready_at)

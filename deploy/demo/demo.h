@@ -83,6 +83,12 @@ struct clock_note {
 	instant due;
 	bool running;
 };
+/* How far a reader has come with one writer in one lane: what does not ascend is a repeat, published again after a kill. */
+struct mark {
+	char writer[80];
+	int32_t partition;
+	int64_t incarnation, sequence;
+};
 #define LINES_MAX 64
 #define REASONS_MAX 16
 struct tally {
@@ -96,6 +102,9 @@ struct tally {
 	uint32_t met_late, satisfied, dissatisfied;
 	struct clock_note *clocks;
 	size_t clock_count, clock_capacity;
+	struct mark *marks;
+	size_t mark_count, mark_capacity;
+	uint32_t repeats;                              /* records dropped by the marks */
 	struct { char text[256]; enum screen_colour colour; } lines[LINES_MAX];   /* the latest happenings, a ring */
 	uint32_t line_count;
 	int64_t routine_at;                            /* when the last ordinary one was shown */

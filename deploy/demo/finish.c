@@ -127,6 +127,9 @@ int finish(struct demo *demo)
 	    tally->facts[FACT_SURVEY_SENT], tally->facts[FACT_SCORED], tally->satisfied, tally->dissatisfied);
 	say(demo, "request -> assigned", "来件到派工", screen_word(screen, "p50 %.1f ms, p99 %.1f ms, over %zu requests", "p50 %.1f 毫秒,p99 %.1f 毫秒,共 %zu 件"), (double)p50 / 1000,
 	    (double)p99 / 1000, count);
+	if (tally->repeats)
+		say(demo, "published again", "重复发布", screen_word(screen, "%u records after a restart, known by their numbers and dropped by this reader",
+								"重启后重发 %u 条,读者凭序号识别并丢弃"), tally->repeats);
 	status |= wrong(demo, screen_word(screen, "tickets", "工单"), tally->tickets, good);
 	status |= wrong(demo, screen_word(screen, "second tickets of one request", "同一来件的第二张工单"), tally->second_tickets, 0);
 	status |= wrong(demo, screen_word(screen, "refused requests", "拒收来件"), tally->refused_requests, tally->bad_sent);

@@ -70,6 +70,50 @@ static struct str short_name(struct str type)
 	return (struct str){ type.p + 10, type.n - 13 };
 }
 
+static struct mark *mark_of(struct tally *tally, struct str writer, int32_t partition)
+{
+	for (size_t i = 0; i < tally->mark_count; i++)
+		if (tally->marks[i].partition == partition && str_is(writer, tally->marks[i].writer))
+			return &tally->marks[i];
+	if (tally->mark_count == tally->mark_capacity) {
+		tally->mark_capacity = tally->mark_capacity ? tally->mark_capacity * 2 : 128;
+		tally->marks = mem_resize(tally->marks, tally->mark_capacity * sizeof(*tally->marks));
+	}
+	tally->marks[tally->mark_count] = (struct mark){ .partition = partition, .incarnation = INT64_MIN };
+	snprintf(tally->marks[tally->mark_count].writer, sizeof(tally->marks[0].writer), "%.*s", STR_ARG(writer));
+	return &tally->marks[tally->mark_count++];
+}
+
+/* A daemon that was killed publishes again what it does not know to have been published: every fact is in the log at least
+ * once, and by its pair of numbers any reader can tell. A dead letter has its place of origin for that: one writer each. */
+static bool is_repeat(struct demo *demo, const rd_kafka_message_t *message, const rd_kafka_headers_t *headers)
+{
+	struct str writer = header(headers, "ce_writer");
+	int32_t partition = message->partition;
+	int64_t incarnation = 0, sequence = 0;
+	struct mark *mark;
+	char text[80];
+
+	if (header(headers, "dl_reason").p) {
+		snprintf(text, sizeof(text), "%.*s/%.*s/%.*s/%.*s", STR_ARG(header(headers, "dl_service")), STR_ARG(header(headers, "dl_topic")),
+			 STR_ARG(header(headers, "dl_partition")), STR_ARG(header(headers, "dl_offset")));
+		writer = str_of(text);
+		partition = -1;
+	} else if (!str_int64(header(headers, "ce_incarnation"), &incarnation) || !str_int64(header(headers, "ce_sourceseq"), &sequence)) {
+		return false;
+	} else {
+		/* Lane 3 of the log and of the messages are two. */
+		snprintf(text, sizeof(text), "%.*s>%.20s", STR_ARG(writer), rd_kafka_topic_name(message->rkt));
+		writer = str_of(text);
+	}
+	mark = mark_of(&demo->tally, writer, partition);
+	if (incarnation < mark->incarnation || (incarnation == mark->incarnation && sequence <= mark->sequence))
+		return true;
+	mark->incarnation = incarnation;
+	mark->sequence = sequence;
+	return false;
+}
+
 static void take(struct demo *demo, const rd_kafka_message_t *message)
 {
 	rd_kafka_headers_t *headers = NULL;
@@ -88,6 +132,10 @@ static void take(struct demo *demo, const rd_kafka_message_t *message)
 	if (!record.reason.p && header(headers, "ce_origin").p)
 		return;
 	demo->moved = demo_monotonic();
+	if (is_repeat(demo, message, headers)) {
+		demo->tally.repeats++;
+		return;
+	}
 	tally_record(demo, &record);
 	arena_reset(&demo->scratch);
 }

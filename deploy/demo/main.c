@@ -144,6 +144,7 @@ int main(int argc, char **argv)
 	mem_free(demo.stories);
 	mem_free(demo.order);
 	mem_free(demo.tally.clocks);
+	mem_free(demo.tally.marks);
 	arena_done(&demo.scratch);
 	return status;
 }

@@ -45,6 +45,10 @@ static bool take(void *userdata, const struct bus_record *record)
 	if (event_decode(&event, &copy, reading->topic, arena, &ignored) || !event.name.p || event.origin.p ||
 	    !str_eq(event.subject, view->id))
 		return true;
+	/* After a kill a fact may stand in the log twice, under one id. */
+	for (size_t i = 0; i < view->count; i++)
+		if (str_eq(view->items[i].id, event.id) && str_is(view->items[i].topic, reading->topic))
+			return true;
 	/* Data that are no JSON cannot stand in our log; if they do, the name alone is shown. */
 	if (event_parse(&event, arena, &ignored))
 		event.doc = (struct doc){ 0 };
