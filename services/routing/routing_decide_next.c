@@ -4,33 +4,39 @@
  * wherever it was left. Pure. */
 #include "services/routing/routing.h"
 
-/* Whether a person must do it under one policy: its first rule that matches speaks. */
-static bool by_person(const struct step_rule *rules, size_t count, const struct value *vector, instant now)
+/* What lets the system do a step, from the most to the least. */
+enum leave { LEAVE_SYSTEM, LEAVE_PERSON, LEAVE_UNKNOWN };
+
+/* One policy: its first rule that matches speaks. */
+static enum leave leave_of(const struct step_rule *rules, size_t count, const struct value *vector, instant now)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!match_holds(&rules[i].match, vector, now))
 			continue;
 		if (rules[i].by == BY_PERSON)
-			return true;
+			return LEAVE_PERSON;
 		for (size_t j = 0; j < rules[i].need.count; j++)
 			if (!vector || vector[rules[i].need_attributes[j]].type == VALUE_ABSENT)
-				return true;
-		return false;
+				return LEAVE_UNKNOWN;
+		return LEAVE_SYSTEM;
 	}
-	return false;
+	return LEAVE_SYSTEM;
 }
 
-/* Policies add up: one that wants a person is enough. */
-static bool system_may(bool classify, const struct routing_book *book, const struct value *vector, instant now)
+/* Policies add up: one that wants a person, or to know more, is enough. */
+static enum leave leave(bool classify, const struct routing_book *book, const struct value *vector, instant now)
 {
+	enum leave least = LEAVE_SYSTEM;
+
 	for (size_t i = 0; i < book->policy_count; i++) {
 		const struct policy *policy = book->policies[i];
+		enum leave own = classify ? leave_of(policy->classify, policy->classify_count, vector, now)
+					  : leave_of(policy->verify, policy->verify_count, vector, now);
 
-		if (classify ? by_person(policy->classify, policy->classify_count, vector, now)
-			     : by_person(policy->verify, policy->verify_count, vector, now))
-			return false;
+		if (own > least)
+			least = own;
 	}
-	return true;
+	return least;
 }
 
 enum routing_next routing_next(const struct ticket *ticket, const struct routing_book *book, const struct value *vector,
@@ -38,15 +44,17 @@ enum routing_next routing_next(const struct ticket *ticket, const struct routing
 {
 	if (ticket->missing.n > 0 || !ticket->kind.p)
 		return NEXT_NOTHING;
+	/* A request that lacks what its grading needs goes to a person as it came, who verifies and grades it. */
 	if (ticket->state == STATE_RECEIVED &&
 	    routing_transition(ticket, STR("staff.verified"), book, vector, now, now))
-		return system_may(false, book, vector, now) ? NEXT_VERIFY : NEXT_NOTHING;
+		return leave(false, book, vector, now) == LEAVE_SYSTEM && leave(true, book, vector, now) != LEAVE_UNKNOWN
+			   ? NEXT_VERIFY : NEXT_NOTHING;
 	/* Kinds whose path knows no verification are classified from `received`. */
 	if (ticket->state == STATE_RECEIVED || ticket->state == STATE_VERIFIED) {
 		const struct transition *t = routing_transition(ticket, STR("staff.classified"), book, vector, now, now);
 
 		if (t && !t->regrade && routing_target(ticket, t) != ticket->state)
-			return system_may(true, book, vector, now) ? NEXT_CLASSIFY : NEXT_NOTHING;
+			return leave(true, book, vector, now) == LEAVE_SYSTEM ? NEXT_CLASSIFY : NEXT_NOTHING;
 	}
 	if (ticket->state == STATE_CLASSIFIED && !ticket->unassignable && routing_policy_of(book))
 		return NEXT_DISPATCH;

@@ -154,6 +154,11 @@ static void test_next(void **state)
 	} rows[] = {
 		{ "verify", STATE_RECEIVED, "fault", NULL, false, false, false, false, true, false, NEXT_VERIFY },
 		{ "a person verifies", STATE_RECEIVED, "fault", NULL, true, false, false, false, true, false, NEXT_NOTHING },
+		{ "a person grades what the system verifies", STATE_RECEIVED, "fault", NULL, false, true, false, false, true, false,
+		  NEXT_VERIFY },
+		{ "ungraded goes to a person as it came", STATE_RECEIVED, "fault", NULL, false, false, true, false, true, false,
+		  NEXT_NOTHING },
+		{ "graded", STATE_RECEIVED, "fault", NULL, false, false, true, true, true, false, NEXT_VERIFY },
 		{ "incomplete", STATE_RECEIVED, "fault", "problem", false, false, false, false, true, false, NEXT_NOTHING },
 		{ "no kind", STATE_RECEIVED, NULL, NULL, false, false, false, false, true, false, NEXT_NOTHING },
 		{ "classify", STATE_VERIFIED, "fault", NULL, true, false, false, false, true, false, NEXT_CLASSIFY },
