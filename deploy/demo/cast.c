@@ -103,7 +103,8 @@ static void send_requests(struct demo *demo, int64_t now, struct buf *data)
 		send_request(demo, &demo->stories[demo->order[demo->next]], now, data);
 		/* A gateway that did not see the acknowledgement sends again, at once or after a while. */
 		if (demo->next % DOUBLE_EVERY == 7)
-			send_request(demo, &demo->stories[demo->order[demo->next - (demo->next / DOUBLE_EVERY % 2 ? 5 : 0)]], now, data);
+			send_request(demo, &demo->stories[demo->order[demo->next - (demo->next / DOUBLE_EVERY % 2 ? 5 : 0)]],
+				     now, data);
 		if (demo->next * BAD_REQUESTS / demo->story_count > demo->bad_next && bad_send(demo, demo->bad_next))
 			demo->bad_next++;
 	}

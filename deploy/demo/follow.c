@@ -34,7 +34,8 @@ bool follow_open(struct demo *demo)
 
 	for (int i = 0; !error && i < metadata->topic_cnt; i++)
 		for (size_t k = 0; k < array_count(topics); k++)
-			for (int p = 0; strcmp(metadata->topics[i].topic, topics[k]) == 0 && p < metadata->topics[i].partition_cnt; p++)
+			for (int p = 0; strcmp(metadata->topics[i].topic, topics[k]) == 0 &&
+			     p < metadata->topics[i].partition_cnt; p++)
 				rd_kafka_topic_partition_list_add(list, topics[k], p)->offset = RD_KAFKA_OFFSET_END;
 	if (!error && list->cnt == 0)
 		error = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -95,11 +96,13 @@ static bool is_repeat(struct demo *demo, const rd_kafka_message_t *message, cons
 	char text[80];
 
 	if (header(headers, "dl_reason").p) {
-		snprintf(text, sizeof(text), "%.*s/%.*s/%.*s/%.*s", STR_ARG(header(headers, "dl_service")), STR_ARG(header(headers, "dl_topic")),
+		snprintf(text, sizeof(text), "%.*s/%.*s/%.*s/%.*s", STR_ARG(header(headers, "dl_service")),
+			 STR_ARG(header(headers, "dl_topic")),
 			 STR_ARG(header(headers, "dl_partition")), STR_ARG(header(headers, "dl_offset")));
 		writer = str_of(text);
 		partition = -1;
-	} else if (!str_int64(header(headers, "ce_incarnation"), &incarnation) || !str_int64(header(headers, "ce_sourceseq"), &sequence)) {
+	} else if (!str_int64(header(headers, "ce_incarnation"), &incarnation) ||
+		   !str_int64(header(headers, "ce_sourceseq"), &sequence)) {
 		return false;
 	} else {
 		/* Lane 3 of the log and of the messages are two. */

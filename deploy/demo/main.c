@@ -51,7 +51,8 @@ static void check_standstill(struct demo *demo, int64_t now)
 {
 	if (now - demo->moved > STANDSTILL && cast_unfinished(demo))
 		snprintf(demo->failure, sizeof(demo->failure), "%s", screen_word(&demo->screen,
-			 "nothing has moved for 20 s; `aftercarectl status` and the logs of the stack say why", "20 秒没有任何进展;请看 aftercarectl status 与日志"));
+			 "nothing has moved for 20 s; `aftercarectl status` and the logs of the stack say why",
+				"20 秒没有任何进展;请看 aftercarectl status 与日志"));
 	else if (now - demo->began > LONGEST)
 		snprintf(demo->failure, sizeof(demo->failure), "%s", screen_word(&demo->screen, "the time is up", "时间已到"));
 }

@@ -75,7 +75,8 @@ void demo_bytes(struct demo *demo, const char *topic, const char *key, const cha
 			rd_kafka_header_add(headers, "ce_time", -1, time, -1);
 		error = rd_kafka_producev(demo->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key, strlen(key)),
 					  RD_KAFKA_V_VALUE((void *)(uintptr_t)value.p, value.n),
-					  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+					  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
+						RD_KAFKA_V_END);
 		if (!error)
 			return;
 		rd_kafka_headers_destroy(headers);

@@ -69,19 +69,24 @@ static void put_counts(struct demo *demo, struct buf *frame)
 	const struct tally *tally = &demo->tally;
 	const struct screen *screen = &demo->screen;
 	uint32_t over = tally->by_state[STATE_CLOSED] + tally->by_state[STATE_CANCELLED] + tally->by_state[STATE_REJECTED];
+	uint32_t scored = tally->facts[FACT_SCORED];
 	int64_t p50, p99;
 	size_t count;
 
 	put_label(demo, frame, "requests", "来件");
 	buf_format(frame, "%4u  ", tally->requests);
 	put_bar(frame, demo->next, demo->story_count);
-	buf_format(frame, screen_word(screen, "  doubles %u   refused %u", "  重复 %u   拒收 %u"), tally->doubles, tally->refused_requests);
+	buf_format(frame, screen_word(screen, "  doubles %u   refused %u", "  重复 %u   拒收 %u"), tally->doubles,
+		   tally->refused_requests);
 	end_line(demo, frame);
 	put_label(demo, frame, "tickets", "工单");
-	buf_format(frame, screen_word(screen, "closed %u  withdrawn %u  open %u:  early %u  assigned %u  contacted %u  working %u  waiting %u  resolved %u",
+	buf_format(frame, screen_word(screen,
+				      "closed %u  withdrawn %u  open %u:  early %u  assigned %u  contacted %u  working %u  waiting %u  resolved %u",
 				      "结案 %u  撤销 %u  未结 %u:  前期 %u  已派 %u  已联系 %u  处理 %u  等待 %u  已解决 %u"),
-		   tally->by_state[STATE_CLOSED], tally->by_state[STATE_CANCELLED], tally->tickets - over, in_states(tally, early, array_count(early)), tally->by_state[STATE_ASSIGNED],
-		   in_states(tally, met, array_count(met)), tally->by_state[STATE_IN_PROGRESS], in_states(tally, waits, array_count(waits)),
+		   tally->by_state[STATE_CLOSED], tally->by_state[STATE_CANCELLED], tally->tickets - over,
+			in_states(tally, early, array_count(early)), tally->by_state[STATE_ASSIGNED],
+		   in_states(tally, met, array_count(met)), tally->by_state[STATE_IN_PROGRESS],
+			in_states(tally, waits, array_count(waits)),
 		   in_states(tally, solved, array_count(solved)));
 	end_line(demo, frame);
 	put_label(demo, frame, "clocks", "时限");
@@ -96,7 +101,7 @@ static void put_counts(struct demo *demo, struct buf *frame)
 	buf_format(frame, screen_word(screen, "sent %u   failed %u        surveys  sent %u   answered %u   satisfied %.0f %%",
 				      "已发 %u   失败 %u        问卷  已发 %u   已回 %u   满意 %.0f %%"),
 		   tally->facts[FACT_MESSAGE_SENT], tally->facts[FACT_MESSAGE_FAILED], tally->facts[FACT_SURVEY_SENT],
-		   tally->facts[FACT_SCORED], tally->facts[FACT_SCORED] ? 100.0 * tally->satisfied / tally->facts[FACT_SCORED] : 0.0);
+		   tally->facts[FACT_SCORED], scored ? 100.0 * tally->satisfied / scored : 0.0);
 	end_line(demo, frame);
 	show_latency(demo, &p50, &p99, &count);
 	put_label(demo, frame, "flow", "流转");
@@ -104,7 +109,8 @@ static void put_counts(struct demo *demo, struct buf *frame)
 				      "%u 个事实   被拒主张 %u   来件 -> 派工  p50 %.1f 毫秒  p99 %.1f 毫秒"),
 		   tally->all_facts, tally->refused_claims, (double)p50 / 1000, (double)p99 / 1000);
 	if (demo->services)
-		buf_format(frame, screen_word(screen, "   processes %d of %d up", "   进程 %d/%d 正常"), demo->ready, demo->services);
+		buf_format(frame, screen_word(screen, "   processes %d of %d up", "   进程 %d/%d 正常"), demo->ready,
+			   demo->services);
 	if (demo->restarts)
 		buf_format(frame, screen_word(screen, ", %d restarts", ",重启 %d 次"), demo->restarts);
 	end_line(demo, frame);
@@ -125,6 +131,7 @@ void show_frame(struct demo *demo, bool last)
 	const struct tally *tally = &demo->tally;
 	const struct screen *screen = &demo->screen;
 	uint32_t lines = room(), from;
+	int width = screen->columns > 20 ? screen->columns - 3 : 0;
 	struct buf frame = { 0 };
 	char when[SCREEN_TEXT];
 	int64_t elapsed = (demo_monotonic() - demo->began) / SECOND;
@@ -139,7 +146,8 @@ void show_frame(struct demo *demo, bool last)
 	buf_z(&frame, "\033[?7l");
 	demo->frame = 0;
 	buf_format(&frame, "%s%s%s    %s %s · PostgreSQL (%s)", screen_colour(screen, SCREEN_BOLD),
-		   screen_word(screen, "Aftercare demo", "Aftercare 演示"), screen_colour(screen, SCREEN_PLAIN), demo->broker, demo->brokers,
+		   screen_word(screen, "Aftercare demo", "Aftercare 演示"), screen_colour(screen, SCREEN_PLAIN), demo->broker,
+			demo->brokers,
 		   screen_word(screen, "private", "私有"));
 	end_line(demo, &frame);
 	buf_format(&frame, "%.*s %s   %s %lld:%02lld   %s", STR_ARG(screen_when(screen_now(), when)), screen->zone,
@@ -154,7 +162,7 @@ void show_frame(struct demo *demo, bool last)
 		enum screen_colour colour = tally->lines[(i - 1) % LINES_MAX].colour;
 
 		buf_format(&frame, "  %s", colour == SCREEN_PLAIN ? "" : screen_colour(screen, colour));
-		screen_put(&frame, str_of(tally->lines[(i - 1) % LINES_MAX].text), screen->columns > 20 ? screen->columns - 3 : 0);
+		screen_put(&frame, str_of(tally->lines[(i - 1) % LINES_MAX].text), width);
 		buf_z(&frame, colour == SCREEN_PLAIN ? "" : screen_colour(screen, SCREEN_PLAIN));
 		end_line(demo, &frame);
 	}

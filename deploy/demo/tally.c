@@ -87,19 +87,28 @@ static void clock_news(struct demo *demo, struct story *story, const struct reco
 
 	if (due != INSTANT_NONE)
 		clock->due = story->due = due;
-	clock->running = record->fact == FACT_STARTED || record->fact == FACT_RESCHEDULED ? true :
-		record->fact == FACT_BREACHED || record->fact == FACT_MET || record->fact == FACT_CORRECTED || record->fact == FACT_ENDED
-			? false : clock->running;
+	if (record->fact == FACT_STARTED || record->fact == FACT_RESCHEDULED)
+		clock->running = true;
+	else if (record->fact == FACT_BREACHED || record->fact == FACT_MET || record->fact == FACT_CORRECTED || record->fact == FACT_ENDED)
+		clock->running = false;
 	if (record->fact == FACT_BREACHED)
-		tally_line(demo, SCREEN_RED, story->ticket, screen_word(screen, "BREACHED", "超时"), screen_word(screen, "response: %.*s since the request; the customer and the manager are told", "响应:来件已 %.*s;通知客户与经理"),
+		tally_line(demo, SCREEN_RED, story->ticket, screen_word(screen, "BREACHED", "超时"),
+			   screen_word(screen, "response: %.*s since the request; the customer and the manager are told",
+				       "响应:来件已 %.*s;通知客户与经理"),
 			   STR_ARG(screen_length(screen, clock->due - story->t0, length)));
 	if (record->fact == FACT_CORRECTED)
-		tally_line(demo, SCREEN_GREEN, story->ticket, screen_word(screen, "corrected", "更正"), "%s", screen_word(screen, "the reply was in time, it was only told too late", "回复其实按时,只是报来晚了"));
+		tally_line(demo, SCREEN_GREEN, story->ticket, screen_word(screen, "corrected", "更正"), "%s",
+			   screen_word(screen, "the reply was in time, it was only told too late",
+				       "回复其实按时,只是报来晚了"));
 	if (record->fact == FACT_RESCHEDULED)
-		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "rescheduled", "改期"), "%s", screen_word(screen, "graded anew: another limit, counted from the beginning", "重新分级:时限从受理起重算"));
+		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "rescheduled", "改期"), "%s",
+			   screen_word(screen, "graded anew: another limit, counted from the beginning",
+				       "重新分级:时限从受理起重算"));
 	if (record->fact == FACT_MET && doc_double(doc, doc_member(doc, 0, STR("late_s")), &late)) {
 		demo->tally.met_late++;
-		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "answered late", "迟复"), screen_word(screen, "by %.*s", "迟 %.*s"), STR_ARG(screen_length(screen, (int64_t)(late * 1e6), length)));
+		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "answered late", "迟复"),
+			   screen_word(screen, "by %.*s", "迟 %.*s"),
+				STR_ARG(screen_length(screen, (int64_t)(late * 1e6), length)));
 	}
 }
 
@@ -113,34 +122,44 @@ static void ticket_lines(struct demo *demo, struct story *story, const struct re
 	switch (record->fact) {
 	case FACT_REGISTERED:
 		text = doc_get(doc, "channel", &demo->scratch);
-		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "registered", "受理"), "%.*s, %s %s", STR_ARG(text),
+		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "registered", "受理"), "%.*s, %s %s",
+			   STR_ARG(text),
 			   story->plot->kind ? story->plot->kind : "?", story->plot->severity ? story->plot->severity : "");
 		break;
 	case FACT_INCOMPLETE:
-		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "incomplete", "信息待补"), "%s", screen_word(screen, "telephone or e-mail, and the product, are asked for", "向客户索取电话或邮箱、产品型号"));
+		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "incomplete", "信息待补"), "%s",
+			   screen_word(screen, "telephone or e-mail, and the product, are asked for",
+				       "向客户索取电话或邮箱、产品型号"));
 		break;
 	case FACT_ASSIGNED:
-		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "assigned", "派工"), "%s (%s)", world_name(story->owner), story->owner);
+		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "assigned", "派工"), "%s (%s)",
+			   world_name(story->owner), story->owner);
 		break;
 	case FACT_UNASSIGNABLE:
-		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "unassignable", "无人可派"), "%s", screen_word(screen, "nobody with this skill is on post", "有此技能者均不在岗"));
+		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "unassignable", "无人可派"), "%s",
+			   screen_word(screen, "nobody with this skill is on post", "有此技能者均不在岗"));
 		break;
 	case FACT_WAITING:
 		text = doc_get(doc, "on", &demo->scratch);
 		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "waits", "等待"), "%.*s", STR_ARG(text));
 		break;
 	case FACT_REOPENED:
-		tally_line(demo, SCREEN_RED, story->ticket, screen_word(screen, "reopened", "重新打开"), "%s", screen_word(screen, "the customer is not satisfied", "客户不满意"));
+		tally_line(demo, SCREEN_RED, story->ticket, screen_word(screen, "reopened", "重新打开"), "%s",
+			   screen_word(screen, "the customer is not satisfied", "客户不满意"));
 		break;
 	case FACT_CLOSED:
-		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "closed", "结案"), screen_word(screen, "signed by the customer; %s (%s)", "客户已签字;%s (%s)"), world_name(story->owner), story->owner);
+		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "closed", "结案"),
+			   screen_word(screen, "signed by the customer; %s (%s)", "客户已签字;%s (%s)"),
+				world_name(story->owner), story->owner);
 		break;
 	case FACT_CANCELLED:
-		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "withdrawn", "撤销"), "%s", screen_word(screen, "by the customer", "客户撤销"));
+		tally_line(demo, SCREEN_YELLOW, story->ticket, screen_word(screen, "withdrawn", "撤销"), "%s",
+			   screen_word(screen, "by the customer", "客户撤销"));
 		break;
 	case FACT_SCORED:
 		text = doc_raw(doc, doc_member(doc, 0, STR("score")));
-		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "survey", "问卷"), screen_word(screen, "%.*s of 100", "%.*s 分(满分 100)"), STR_ARG(text));
+		tally_line(demo, SCREEN_PLAIN, story->ticket, screen_word(screen, "survey", "问卷"),
+			   screen_word(screen, "%.*s of 100", "%.*s 分(满分 100)"), STR_ARG(text));
 		break;
 	default:
 		break;
@@ -195,7 +214,8 @@ static void refusal_news(struct demo *demo, struct story *story, const struct re
 	if (story && story->seen[FACT_REFUSED] < UINT8_MAX)
 		story->seen[FACT_REFUSED]++;
 	snprintf(what, sizeof(what), "%.*s", STR_ARG(record->reason));
-	tally_line(demo, SCREEN_YELLOW, story ? story->ticket : "", screen_word(&demo->screen, "refused", "拒收"), "%s%s%.*s", what, record->name.n ? ": " : "",
+	tally_line(demo, SCREEN_YELLOW, story ? story->ticket : "", screen_word(&demo->screen, "refused", "拒收"), "%s%s%.*s",
+		   what, record->name.n ? ": " : "",
 		   STR_ARG(record->name));
 }
 

@@ -16,7 +16,8 @@ extern char **environ;
 /* What `supervisor ask DIR status json` prints; false when it cannot be had. */
 static bool ask(const struct demo *demo, char *text, size_t size)
 {
-	char *const arguments[] = { (char *)(uintptr_t)demo->supervisor, "ask", (char *)(uintptr_t)demo->dir, "status", "json", NULL };
+	char *const arguments[] = { (char *)(uintptr_t)demo->supervisor, "ask", (char *)(uintptr_t)demo->dir, "status", "json",
+				    NULL };
 	posix_spawn_file_actions_t actions;
 	size_t used = 0;
 	ssize_t n = 0;
@@ -33,7 +34,8 @@ static bool ask(const struct demo *demo, char *text, size_t size)
 	started = posix_spawn(&child, demo->supervisor, &actions, NULL, arguments, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
-	while (started && used < size - 1 && ((n = read(ends[0], text + used, size - 1 - used)) > 0 || (n < 0 && errno == EINTR)))
+	while (started && used < size - 1 &&
+	       ((n = read(ends[0], text + used, size - 1 - used)) > 0 || (n < 0 && errno == EINTR)))
 		used += n > 0 ? (size_t)n : 0;
 	close(ends[0]);
 	text[used] = 0;
@@ -66,7 +68,8 @@ void watch_turn(struct demo *demo, int64_t now)
 		ready += strcmp(state, "ready") == 0;
 		restarts += (int)json_integer_value(json_object_get(service, "restarts"));
 		if (strcmp(state, "failed") == 0 || strcmp(state, "stopped") == 0)
-			snprintf(demo->failure, sizeof(demo->failure), "%s has %s; its log is %.120s/log/%s.log", name, state, demo->dir, name);
+			snprintf(demo->failure, sizeof(demo->failure), "%s has %s; its log is %.120s/log/%s.log", name, state,
+				 demo->dir, name);
 	}
 	demo->services = (int)json_array_size(list);
 	demo->ready = ready;

@@ -8,8 +8,10 @@ const struct worker_person people[] = {
 	{ "E01", "李敏", "engineer", "AX-300 AX-500 CCTV-16" }, { "E02", "陈刚", "engineer", "AX-300 CCTV-16 UPS-3K" },
 	{ "E03", "周莉", "engineer", "AX-500 UPS-3K" }, { "E04", "赵磊", "engineer", "AX-300 AX-500 UPS-3K CCTV-16" },
 	{ "E05", "孙悦", "engineer", "KV-9" },
-	{ "T01", "吴桐", "tech_support", "AX-300 AX-500 CCTV-16 UPS-3K" }, { "T02", "郑洁", "tech_support", "AX-300 AX-500 CCTV-16 UPS-3K" },
-	{ "F01", "何军", "field_service", "AX-300 AX-500 CCTV-16 UPS-3K" }, { "F02", "林涛", "field_service", "AX-300 CCTV-16 UPS-3K" },
+	{ "T01", "吴桐", "tech_support", "AX-300 AX-500 CCTV-16 UPS-3K" },
+	{ "T02", "郑洁", "tech_support", "AX-300 AX-500 CCTV-16 UPS-3K" },
+	{ "F01", "何军", "field_service", "AX-300 AX-500 CCTV-16 UPS-3K" },
+	{ "F02", "林涛", "field_service", "AX-300 CCTV-16 UPS-3K" },
 	{ "F03", "高洋", "field_service", "AX-500 CCTV-16 UPS-3K" },
 	{ "C01", "王芳", "csr", "" }, { "C02", "刘静", "csr", "" }, { "D01", "马超", "dispatcher", "" },
 	{ "M01", "张伟", "manager", "" }, { "G01", "杨光", "general_manager", "" },
@@ -19,11 +21,12 @@ const struct worker_person people[] = {
 static const char *const models[] = { "AX-300", "AX-500", "CCTV-16", "UPS-3K" };
 
 static const char *const companies[] = {
-	"海口蓝湾物业", "华强电子", "杭州云栖酒店", "苏州精工机械", "成都锦里餐饮", "西安长安医院", "青岛海滨学校", "武汉江汉商场",
-	"深圳南山科技园", "厦门鹭岛航运", "南京钟山印刷", "天津滨海仓储",
+	"海口蓝湾物业", "华强电子", "杭州云栖酒店", "苏州精工机械", "成都锦里餐饮", "西安长安医院", "青岛海滨学校",
+	"武汉江汉商场", "深圳南山科技园", "厦门鹭岛航运", "南京钟山印刷", "天津滨海仓储",
 };
 static const char *const problems[] = {
-	"录像机无法启动,指示灯不亮", "凌晨更新后登录页返回 502", "屏幕出现横纹,重启后依旧", "报表模块自周一起没有数据", "电源报警,风扇异响",
+	"录像机无法启动,指示灯不亮", "凌晨更新后登录页返回 502", "屏幕出现横纹,重启后依旧", "报表模块自周一起没有数据",
+	"电源报警,风扇异响",
 	"网络时断时续,影响收银", "密码重置邮件收不到", "硬盘告警,部分画面丢失",
 };
 #define CUSTOMERS 60
@@ -56,12 +59,14 @@ static void publish_person(struct demo *demo, const struct worker_person *person
 
 	buf_clear(data);
 	buf_format(data, "{\"id\":\"%s\",\"name\":\"%s\",\"role\":\"%s\",\"department\":\"after-sales\",\"superior\":\"M01\","
-		   "\"onboarding_passed\":true,\"languages\":[\"zh-CN\"],\"max_open\":40,\"skills\":[", person->id, person->name,
+		   "\"onboarding_passed\":true,\"languages\":[\"zh-CN\"],\"max_open\":40,\"skills\":[", person->id,
+			person->name,
 		   person->role);
 	while (*at) {
 		size_t n = strcspn(at, " ");
 
-		buf_format(data, "%s{\"product\":\"%.*s\",\"fault_type\":\"*\",\"level\":3}", at == person->models ? "" : ",", (int)n, at);
+		buf_format(data, "%s{\"product\":\"%.*s\",\"fault_type\":\"*\",\"level\":3}", at == person->models ? "" : ",",
+			   (int)n, at);
 		at += n + (at[n] == ' ');
 	}
 	buf_z(data, "]}");
@@ -118,13 +123,15 @@ void world_change(struct demo *demo, int64_t elapsed)
 	if (!demo->unposted && elapsed > demo->sending_us * 3 / 10) {
 		demo->unposted = true;
 		presence(demo, "E03", false);
-		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "off post", "离岗"), "%s (E03)%s", world_name("E03"),
+		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "off post", "离岗"), "%s (E03)%s",
+			   world_name("E03"),
 			   screen_word(&demo->screen, ": gets nothing new from now on", ":从现在起不再派单"));
 	}
 	if (!demo->posted && elapsed > demo->sending_us * 6 / 10) {
 		demo->posted = true;
 		presence(demo, "E05", true);
-		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "on post", "到岗"), "%s (E05)%s", world_name("E05"),
+		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "on post", "到岗"), "%s (E05)%s",
+			   world_name("E05"),
 			   screen_word(&demo->screen, ": what nobody could take is tried again", ":无人可派的工单重新分派"));
 	}
 }
@@ -152,7 +159,8 @@ void world_request(const struct story *story, struct buf *data)
 	member(data, "fault_type", plot->fault_type);
 	member(data, "mode", plot->mode);
 	if (!plot->incomplete)
-		buf_format(data, ",\"product\":{\"model\":\"%s\",\"version\":\"2.1\",\"serial_no\":\"88-%05u\"}", model, customer);
+		buf_format(data, ",\"product\":{\"model\":\"%s\",\"version\":\"2.1\",\"serial_no\":\"88-%05u\"}", model,
+			   customer);
 	buf_format(data, ",\"problem\":\"%s\",\"tags\":[\"demo\"]}", problems[n % array_count(problems)]);
 }
 

@@ -17,7 +17,8 @@ struct dead dead_read(struct ctl *ctl, const struct db_result *rows, size_t i, s
 		.reason = str_copy(arena, db_get_text(rows, i, 2)), .detail = str_copy(arena, db_get_text(rows, i, 3)),
 		.topic = str_copy(arena, db_get_text(rows, i, 4)), .partition = (int32_t)db_get_int(rows, i, 5),
 		.offset = db_get_int(rows, i, 6), .event_id = str_copy(arena, db_get_text(rows, i, 7)),
-		.event_source = str_copy(arena, db_get_text(rows, i, 8)), .event_type = str_copy(arena, db_get_text(rows, i, 9)),
+		.event_source = str_copy(arena, db_get_text(rows, i, 8)),
+			.event_type = str_copy(arena, db_get_text(rows, i, 9)),
 		.size = db_null(rows, i, 10) ? -1 : db_get_int(rows, i, 10), .redriven_at = db_get_instant(rows, i, 11),
 	};
 }
@@ -63,7 +64,8 @@ static bool fetch_from(struct ctl *ctl, struct db *db, struct str service, int64
 	*ret = dead_read(ctl, rows, 0, service);
 	ret->key = str_copy(&ctl->arena, db_get_text(rows, 0, 12));
 	ret->value = str_copy(&ctl->arena, db_get_text(rows, 0, 14));
-	if (event_headers_unpack(str_copy(&ctl->arena, db_get_text(rows, 0, 13)), &ctl->arena, &ret->headers, &ret->header_count,
+	if (event_headers_unpack(str_copy(&ctl->arena, db_get_text(rows, 0, 13)), &ctl->arena, &ret->headers,
+				 &ret->header_count,
 				 &fault))
 		return ctl_fail(2, "%s", fault.text) == 0;
 	return true;
@@ -92,7 +94,8 @@ bool dead_fetch(struct ctl *ctl, const struct services *services, const char *na
 			return false;
 		}
 		if (found && *ret_db) {
-			ctl_fail(1, "%s: both %.*s and %.*s have one of this number; say which: %.*s/%lld", name, STR_ARG(ret->service),
+			ctl_fail(1, "%s: both %.*s and %.*s have one of this number; say which: %.*s/%lld", name,
+				 STR_ARG(ret->service),
 				 STR_ARG(dead.service), STR_ARG(ret->service), (long long)id);
 			db_free(db);
 			db_free(*ret_db);
@@ -198,7 +201,8 @@ int ctl_dead_list(struct ctl *ctl, int argc, char **argv)
 		else if (strcmp(argv[i], "--limit") == 0 && i + 1 < argc && str_int64(str_of(argv[i + 1]), &limit) && limit > 0)
 			i++;
 		else
-			return ctl_fail(EX_USAGE, "dead list: %s is not understood (see aftercarectl dead list --help)", argv[i]);
+			return ctl_fail(EX_USAGE, "dead list: %s is not understood (see aftercarectl dead list --help)",
+					argv[i]);
 	}
 	if (!services_open(ctl, &services))
 		return 2;
@@ -310,7 +314,7 @@ static void one_show(struct ctl *ctl, const struct dead *dead)
 		screen_put(&line, dead->headers[i].value, 0);
 		printf("  %.*s\n", (int)line.n, line.p);
 	}
-	printf("value, %lld bytes%s\n", (long long)(dead->value.p ? (int64_t)dead->value.n : 0), dead->value.p ? "" : " (null)");
+	printf("value, %zu bytes%s\n", dead->value.n, dead->value.p ? "" : " (null)");
 	if (dead->value.p && is_readable(dead->value))
 		show_lines(dead->value);
 	else if (dead->value.p)

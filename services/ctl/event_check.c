@@ -35,7 +35,8 @@ static enum verdict check_claim(const struct check *check, struct str name, cons
 	if (!schema || (!str_is(role, "claim") && !str_is(role, "fact")))
 		return fault_reject(fault, REASON_TYPE_UNKNOWN, "at /type: no event has this name");
 	if (!str_is(role, "claim"))
-		return fault_reject(fault, REASON_TYPE_UNKNOWN, "at /type: %.*s is a fact; facts come from us, never from outside",
+		return fault_reject(fault, REASON_TYPE_UNKNOWN,
+				    "at /type: %.*s is a fact; facts come from us, never from outside",
 				    STR_ARG(name));
 	*ret = schema;
 	return OK;
@@ -52,7 +53,8 @@ static enum verdict check_event(struct check *check, struct str text, struct eve
 	if (check->type) {
 		*event = (struct event){ .name = short_name(check->type), .data = text };
 		if (text.n > EVENT_VALUE_MAX)
-			return fault_reject(fault, REASON_TOO_LARGE, "the data have %zu bytes, at most %u", text.n, EVENT_VALUE_MAX);
+			return fault_reject(fault, REASON_TOO_LARGE, "the data have %zu bytes, at most %u", text.n,
+					    EVENT_VALUE_MAX);
 	} else {
 		verdict = event_decode(event, &record, "", arena, fault);
 		if (verdict)
@@ -108,7 +110,8 @@ static void tell(struct check *check, const char *path, const struct event *even
 	} else {
 		struct str key = schema_annotation(schema, "x-key");
 
-		buf_format(&line, "ok: %.*s, for the topic %.*s", STR_ARG(event->name), STR_ARG(schema_annotation(schema, "x-topic")));
+		buf_format(&line, "ok: %.*s, for the topic %.*s", STR_ARG(event->name),
+			   STR_ARG(schema_annotation(schema, "x-topic")));
 		if (str_is(key, "request"))
 			buf_z(&line, ", key: the event id of the request that opens the ticket");
 		else if (str_is(key, "ticket"))

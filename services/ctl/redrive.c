@@ -20,7 +20,8 @@ struct redrive {
 /* What our own daemons put upon the copy of a claim; it was not there when it was sent. */
 static bool is_ours(struct str header)
 {
-	static const char *const names[] = { "ce_lane", "ce_writer", "ce_incarnation", "ce_sourceseq", "ce_origin", "ce_arrived",
+	static const char *const names[] = { "ce_lane", "ce_writer", "ce_incarnation", "ce_sourceseq", "ce_origin",
+					     "ce_arrived",
 					     "ce_revision", "ce_causeid", "ce_causesource" };
 
 	for (size_t i = 0; i < array_count(names); i++)
@@ -40,7 +41,8 @@ static size_t headers_renew(struct redrive *redrive, const struct dead *dead, st
 			continue;
 		headers[count] = dead->headers[i];
 		if (str_is(headers[count].name, "ce_id"))
-			headers[count].value = str_format(arena, "%.*s.again-%lld", STR_ARG(headers[count].value), (long long)dead->id);
+			headers[count].value = str_format(arena, "%.*s.again-%lld", STR_ARG(headers[count].value),
+							  (long long)dead->id);
 		count++;
 	}
 	return count;
@@ -114,7 +116,8 @@ static int redrive_one(struct redrive *redrive, const char *name)
 		status = 2;
 	} else {
 		redrive->sent++;
-		printf("%.*s/%lld sent to %.*s, partition %d%s%s\n", STR_ARG(dead.service), (long long)dead.id, STR_ARG(dead.topic),
+		printf("%.*s/%lld sent to %.*s, partition %d%s%s\n", STR_ARG(dead.service), (long long)dead.id,
+		       STR_ARG(dead.topic),
 		       (int)dead.partition, dead_header(&dead, "ce_origin").p ? ", as a new event" : "",
 		       dead.redriven_at != INSTANT_NONE ? " (not for the first time)" : "");
 	}

@@ -246,11 +246,14 @@ struct str screen_length(const struct screen *screen, int64_t us, char text[stat
 	else if (us < MINUTE)
 		snprintf(text, SCREEN_TEXT, "%lld %s", (long long)whole, second);
 	else if (us < HOUR)
-		snprintf(text, SCREEN_TEXT, "%lld %s %lld %s", (long long)(whole / 60), minute, (long long)(whole % 60), second);
+		snprintf(text, SCREEN_TEXT, "%lld %s %lld %s", (long long)(whole / 60), minute, (long long)(whole % 60),
+			 second);
 	else if (us < 2 * DAY)
-		snprintf(text, SCREEN_TEXT, "%lld %s %lld %s", (long long)(whole / 3600), hour, (long long)(whole / 60 % 60), minute);
+		snprintf(text, SCREEN_TEXT, "%lld %s %lld %s", (long long)(whole / 3600), hour, (long long)(whole / 60 % 60),
+			 minute);
 	else
-		snprintf(text, SCREEN_TEXT, "%lld %s %lld %s", (long long)(whole / 86400), day, (long long)(whole / 3600 % 24), hour);
+		snprintf(text, SCREEN_TEXT, "%lld %s %lld %s", (long long)(whole / 86400), day, (long long)(whole / 3600 % 24),
+			 hour);
 	return str_of(text);
 }
 

@@ -291,7 +291,8 @@ int ctl_status(struct ctl *ctl, int argc, char **argv)
 		open = (dbs[i] = services_connect(ctl, look.services.names[i])) != NULL;
 	if (open) {
 		if (look.services.hidden.p)
-			blind(&look, str_format(&ctl->arena, "%.*s: your role may not look into it", STR_ARG(look.services.hidden)));
+			blind(&look, str_format(&ctl->arena, "%.*s: your role may not look into it",
+						STR_ARG(look.services.hidden)));
 		look_twice(&look, dbs);
 		for (size_t i = 0; i < look.services.count; i++)
 			look_at_rest(&look, dbs[i]);

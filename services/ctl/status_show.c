@@ -93,7 +93,8 @@ static void rest_show(struct ctl *ctl, const struct screen *screen, const struct
 		dead = str_format(&ctl->arena, "%.*s%s%.*s %lld", STR_ARG(dead), dead.n ? ", " : "",
 				  STR_ARG(status->dead[i].reason), (long long)status->dead[i].count);
 	if (status->has_clocks) {
-		fprintf(screen->out, screen_word(screen, "clocks        running %s (%s due within an hour), paused %s, breached and still open %s",
+		fprintf(screen->out, screen_word(screen,
+						 "clocks        running %s (%s due within an hour), paused %s, breached and still open %s",
 						 "时钟          运行 %s(一小时内到期 %s),暂停 %s,已超时未结 %s"),
 			screen_number(status->running, number[0]).p, screen_number(status->next_hour, number[1]).p,
 			screen_number(status->paused, number[2]).p, screen_number(status->breached, number[3]).p);
@@ -136,7 +137,8 @@ void status_show(struct ctl *ctl, const struct status *status)
 		screen_put(&line, status->blind[i], 0);
 		line_end(&screen, &line);
 	}
-	printf(screen_word(&screen, "seen at       %.*s %s\n", "时间          %.*s %s\n"), STR_ARG(screen_when(status->now, when)),
+	printf(screen_word(&screen, "seen at       %.*s %s\n", "时间          %.*s %s\n"),
+	       STR_ARG(screen_when(status->now, when)),
 	       screen.zone);
 	buf_done(&line);
 }

@@ -29,7 +29,7 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv)
 	return 0;
 }
 
-/* The ticket that the words mean, from the register; with `ret_since`, before which nothing of it can have happened. */
+/* The ticket that the words mean, from intake's register. */
 static int find(struct ctl *ctl, struct str words, struct str *ret_id)
 {
 	struct db *db = ctl_connect(ctl);
@@ -37,6 +37,7 @@ static int find(struct ctl *ctl, struct str words, struct str *ret_id)
 	struct fault fault = FAULT_NONE;
 	const struct db_result *rows = NULL;
 	struct str list = STR_NONE;
+	size_t count;
 
 	if (!db)
 		return ctl_fail(0, "without the database %.*s is taken as it stands; names and refusals are missing below",
@@ -46,10 +47,11 @@ static int find(struct ctl *ctl, struct str words, struct str *ret_id)
 		db_free(db);
 		return ctl_fail(0, "%s; %.*s is taken as it stands", fault.text, STR_ARG(words));
 	}
-	for (size_t i = 0; i < db_rows(rows); i++) {
+	count = db_rows(rows);
+	for (size_t i = 0; i < count; i++) {
 		struct str found = db_get_text(rows, i, 0);
 
-		if (str_eq(found, words) || db_rows(rows) == 1) {
+		if (str_eq(found, words) || count == 1) {
 			*ret_id = str_copy(&ctl->arena, found);
 			db_free(db);
 			return 0;
@@ -59,7 +61,7 @@ static int find(struct ctl *ctl, struct str words, struct str *ret_id)
 	db_free(db);
 	if (list.n)
 		return ctl_fail(2, "%.*s: several tickets begin so: %.*s%s", STR_ARG(words), STR_ARG(list),
-				db_rows(rows) > 5 ? ", ..." : "");
+				count > 5 ? ", ..." : "");
 	return ctl_fail(2, "there is no ticket %.*s. A request becomes one when intake has taken it; what it refused is in "
 			"aftercarectl dead list", STR_ARG(words));
 }

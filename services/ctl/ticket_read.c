@@ -33,14 +33,15 @@ static bool take(void *userdata, const struct bus_record *record)
 	struct event event;
 	struct happening *happening;
 	struct bus_record copy = *record;
+	struct bus_header *headers;
 
 	if (!record->key.p || !str_eq(record->key, view->id))
 		return true;
 	copy.value = str_copy(arena, record->value);
-	copy.headers = arena_copy(arena, record->headers, (record->header_count + 1) * sizeof(*record->headers));
+	headers = arena_copy(arena, record->headers, (record->header_count + 1) * sizeof(*headers));
 	for (size_t i = 0; i < copy.header_count; i++)
-		((struct bus_header *)(uintptr_t)copy.headers)[i] = (struct bus_header){ str_copy(arena, record->headers[i].name),
-										      str_copy(arena, record->headers[i].value) };
+		headers[i] = (struct bus_header){ str_copy(arena, headers[i].name), str_copy(arena, headers[i].value) };
+	copy.headers = headers;
 	/* A claim's copy says nothing that its fact does not say, or that was refused. */
 	if (event_decode(&event, &copy, reading->topic, arena, &ignored) || !event.name.p || event.origin.p ||
 	    !str_eq(event.subject, view->id))
@@ -54,7 +55,8 @@ static bool take(void *userdata, const struct bus_record *record)
 		event.doc = (struct doc){ 0 };
 	happening = happening_add(view);
 	*happening = (struct happening){ .topic = str_of(reading->topic), .name = event.name, .id = event.id,
-					 .offset = record->offset, .at = event.time, .revision = event.revision, .doc = event.doc,
+					 .offset = record->offset, .at = event.time, .revision = event.revision,
+						.doc = event.doc,
 					 .decided_at = doc_instant(&event.doc, doc_member(&event.doc, 0, STR("decided_at"))) };
 	if (happening->decided_at == INSTANT_NONE)
 		happening->decided_at = event.time;
@@ -155,7 +157,8 @@ static void refusals_of(struct ticket_view *view, struct str service)
 			name = dead->event_type;
 			if (name.n > 13 && str_starts(name, STR("aftercare.")))
 				name = (struct str){ name.p + 10, name.n - 13 };
-			*happening = (struct happening){ .topic = dead->topic, .name = name, .id = dead->event_id, .offset = dead->offset,
+			*happening = (struct happening){ .topic = dead->topic, .name = name, .id = dead->event_id,
+							 .offset = dead->offset,
 							 .at = dead->at, .decided_at = dead->at, .dead = dead };
 		}
 	}

@@ -18,7 +18,8 @@ static void wrap(const struct ticket_view *view, struct str text, int indent)
 		int width;
 
 		/* A word with the blank behind it; Chinese is cut anywhere. */
-		while (n < text.n && ((text.p[n] & 0xc0) == 0x80 || (text.p[n - 1] != ' ' && !(text.p[n] & 0x80) && !(text.p[n - 1] & 0x80))))
+		while (n < text.n && ((text.p[n] & 0xc0) == 0x80 ||
+				      (text.p[n - 1] != ' ' && !(text.p[n] & 0x80) && !(text.p[n - 1] & 0x80))))
 			n++;
 		width = screen_width((struct str){ text.p, n });
 		if (room && used > 0 && used + width > room) {
@@ -61,7 +62,8 @@ static void head(const struct ticket_view *view)
 	struct str product = view->product;
 
 	fprintf(screen->out, "%s%.*s%s   %.*s   %.*s%s%s%s\n", screen_colour(screen, SCREEN_BOLD), STR_ARG(view->id),
-		screen_colour(screen, SCREEN_PLAIN), STR_ARG(what.n ? what : str_of(screen_word(screen, "not graded yet", "尚未分级"))),
+		screen_colour(screen, SCREEN_PLAIN),
+			STR_ARG(what.n ? what : str_of(screen_word(screen, "not graded yet", "尚未分级"))),
 		STR_ARG(ticket_word(view, view->state)), overdue ? "   " : "", overdue ? screen_colour(screen, SCREEN_RED) : "",
 		overdue ? screen_word(screen, "overdue", "超时") : "");
 	fputs(overdue ? screen_colour(screen, SCREEN_PLAIN) : "", screen->out);
@@ -75,14 +77,17 @@ static void head(const struct ticket_view *view)
 	if (view->version.n)
 		product = str_format(arena, "%.*s v%.*s", STR_ARG(product), STR_ARG(view->version));
 	if (view->serial_no.n)
-		product = str_format(arena, "%.*s, %s %.*s", STR_ARG(product), screen_word(screen, "serial", "串号"), STR_ARG(view->serial_no));
+		product = str_format(arena, "%.*s, %s %.*s", STR_ARG(product), screen_word(screen, "serial", "串号"),
+				     STR_ARG(view->serial_no));
 	if (str_is(view->entitlement, "none"))
 		product = with_comma(arena, product, str_of(screen_word(screen, "ownership to be reviewed", "机主身份待核")));
 	head_line(view, "product", "产品", product);
 	head_line(view, "owner", "负责人", view->owner.n
-		  ? str_format(arena, "%.*s, %.*s", STR_ARG(ticket_person(view, view->owner)), STR_ARG(ticket_word(view, view->owner_role)))
+		  ? str_format(arena, "%.*s, %.*s", STR_ARG(ticket_person(view, view->owner)),
+			       STR_ARG(ticket_word(view, view->owner_role)))
 		  : str_of(screen_word(screen, "nobody yet", "尚无")));
-	head_line(view, "log", "日志", str_format(arena, screen_word(screen, "lane %d, revision %d", "通道 %d,修订 %d"), (int)view->lane,
+	head_line(view, "log", "日志",
+		  str_format(arena, screen_word(screen, "lane %d, revision %d", "通道 %d,修订 %d"), (int)view->lane,
 					      (int)view->revision));
 	fprintf(screen->out, screen_word(screen, "times in   %s\n\n", "时区       %s\n\n"), screen->zone);
 }
@@ -123,7 +128,8 @@ static void history(const struct ticket_view *view)
 		if (str_is(happening->name, "ticket.registered"))
 			text = str_format(&view->ctl->arena, "%.*s   T0", STR_ARG(text));
 		if (happening->decided_at - happening->at > REPORTED_LATE)
-			text = str_format(&view->ctl->arena, screen_word(screen, "%.*s   (told at %.*s)", "%.*s   (%.*s 报来)"), STR_ARG(text),
+			text = str_format(&view->ctl->arena, screen_word(screen, "%.*s   (told at %.*s)", "%.*s   (%.*s 报来)"),
+					  STR_ARG(text),
 					  STR_ARG(screen_clock(happening->decided_at, clock)));
 		buf_clear(&cell);
 		screen_cell(&cell, str_is(today, last) ? STR("") : today, -8);
@@ -136,31 +142,45 @@ static void history(const struct ticket_view *view)
 	buf_done(&cell);
 }
 
-/* What is still open: the clocks that run, soonest first, and those that have run out. */
+/* "response due 24 Nov 10:41:57" */
+static struct str due_text(const struct ticket_view *view, const struct ticket_clock *clock)
+{
+	char day[SCREEN_TEXT], time[SCREEN_TEXT];
+
+	return str_format(&view->ctl->arena, screen_word(&view->screen, "%.*s due %.*s %.*s", "%.*s 到期 %.*s %.*s"),
+			  STR_ARG(ticket_word(view, clock->name)), STR_ARG(screen_day(&view->screen, clock->due_at, day)),
+			  STR_ARG(screen_clock(clock->due_at, time)));
+}
+
+/* What is still open: the clocks that have run out, and those that run, the next one first. */
 static struct str outlook(struct ticket_view *view)
 {
 	struct arena *arena = &view->ctl->arena;
 	const struct screen *screen = &view->screen;
-	struct str text = STR_NONE;
-	char length[SCREEN_TEXT], day[SCREEN_TEXT], clock[SCREEN_TEXT];
 	const struct ticket_clock *next = ticket_next_due(view);
+	const char *overdue = screen_word(screen, "%.*s overdue by %.*s", "%.*s 已超时 %.*s");
+	struct str text = STR_NONE;
+	char length[SCREEN_TEXT];
 
-	for (size_t i = 0; i < view->clock_count; i++)
-		if (str_is(view->clocks[i].state, "breached"))
-			text = with_comma(arena, text, str_format(arena, screen_word(screen, "%.*s overdue by %.*s", "%.*s 已超时 %.*s"),
-								  STR_ARG(ticket_word(view, view->clocks[i].name)),
-								  STR_ARG(screen_length(screen, view->now - view->clocks[i].due_at, length))));
-	if (next)
-		text = with_comma(arena, text, str_format(arena, next->due_at < view->now ? "%s%.*s %s %.*s %.*s (%.*s)" : screen_word(screen, "%s%.*s %s %.*s %.*s (in %.*s)", "%s%.*s %s %.*s %.*s(还有 %.*s)"),
-							  screen_word(screen, "next: ", "下一个:"), STR_ARG(ticket_word(view, next->name)),
-							  screen_word(screen, "due", "到期"), STR_ARG(screen_day(screen, next->due_at, day)),
-							  STR_ARG(screen_clock(next->due_at, clock)),
-							  STR_ARG(screen_length(screen, next->due_at - view->now, length))));
+	for (size_t i = 0; i < view->clock_count; i++) {
+		const struct ticket_clock *clock = &view->clocks[i];
+
+		if (!str_is(clock->state, "breached"))
+			continue;
+		(void)screen_length(screen, view->now - clock->due_at, length);
+		text = with_comma(arena, text, str_format(arena, overdue, STR_ARG(ticket_word(view, clock->name)),
+							  STR_ARG(str_of(length))));
+	}
+	if (next) {
+		const char *words = next->due_at < view->now ? screen_word(screen, "next: %.*s (%s ago)", "下一个:%.*s(%s前)")
+							     : screen_word(screen, "next: %.*s (in %s)", "下一个:%.*s(还有 %s)");
+
+		(void)screen_length(screen, next->due_at - view->now, length);
+		text = with_comma(arena, text, str_format(arena, words, STR_ARG(due_text(view, next)), length));
+	}
 	for (size_t i = 0; i < view->clock_count; i++)
 		if (&view->clocks[i] != next && str_is(view->clocks[i].state, "running"))
-			text = with_comma(arena, text, str_format(arena, "%.*s %s %.*s %.*s", STR_ARG(ticket_word(view, view->clocks[i].name)),
-								  screen_word(screen, "due", "到期"), STR_ARG(screen_day(screen, view->clocks[i].due_at, day)),
-								  STR_ARG(screen_clock(view->clocks[i].due_at, clock))));
+			text = with_comma(arena, text, due_text(view, &view->clocks[i]));
 	return text.n ? text : str_of(screen_word(screen, "no clock is running", "没有进行中的计时"));
 }
 

@@ -15,18 +15,22 @@ static const struct sentence sentences[] = {
 	  "客户来件({channel|word})[:{problem}][;缺少 {missing|list}][;同一客户另有 {related|list}]" },
 	{ "ticket.incomplete", "incomplete: {missing|list} asked for", "信息待补:{missing|list}" },
 	{ "ticket.supplemented", "the missing was supplied", "信息已补充" },
-	{ "ticket.verified", "verified[ by {by.id|person}][: {facts}]", "已核实[,{by.id|person}][:{facts}]" },
-	{ "ticket.classified", "graded[ {severity|word}][, {kind|word}][ by {by.id|person}][, cause {cause}]",
-	  "已分级[:{severity|word}][,{kind|word}][,{by.id|person}][,原因 {cause}]" },
+	{ "ticket.verified", "verified[ by {by|doer}][: {facts}]", "已核实[,{by|doer}][:{facts}]" },
+	{ "ticket.classified", "graded[ {severity|word}][, {kind|word}][ by {by|doer}][, cause {cause}]",
+	  "已分级[:{severity|word}][,{kind|word}][,{by|doer}][,原因 {cause}]" },
 	{ "ticket.assigned", "assigned to {to|person}[, {role|word}][: rule {why.rule}][, {why.candidates|chosen}][; ruled out: {why.candidates|ruled}][; due {due_at|when}]",
 	  "派给 {to|person}[({role|word})][:规则 {why.rule}][,{why.candidates|chosen}][;排除 {why.candidates|ruled}][;时限 {due_at|when}]" },
-	{ "ticket.unassignable", "nobody can take it[: {why.candidates|ruled}]; tried again when people change", "无人可派[:{why.candidates|ruled}];人员变动时重试" },
+	{ "ticket.unassignable", "nobody can take it[: {why.candidates|ruled}]; tried again when people change",
+	  "无人可派[:{why.candidates|ruled}];人员变动时重试" },
 	{ "ticket.owner_changed", "handed over to {to|person}", "移交给 {to|person}" },
 	{ "ticket.mode_chosen", "to be done {mode|word}", "处理方式:{mode|word}" },
 	{ "ticket.replied", "replied to the customer[ by {channel|word}][: {text}]", "已回复客户[({channel|word})][:{text}]" },
-	{ "ticket.contacted", "customer contacted[ by {channel|word}][, {outcome|word}]", "已联系客户[({channel|word})][,{outcome|word}]" },
-	{ "ticket.contact_attempted", "tried to reach the customer[ by {channel|word}][: {outcome|word}]", "尝试联系客户[({channel|word})][:{outcome|word}]" },
-	{ "ticket.scheduled", "visit agreed {window.from|when} to {window.to|when}[, {place}][: {content}]", "预约 {window.from|when} 至 {window.to|when}[,{place}][:{content}]" },
+	{ "ticket.contacted", "customer contacted[ by {channel|word}][, {outcome|word}]",
+	  "已联系客户[({channel|word})][,{outcome|word}]" },
+	{ "ticket.contact_attempted", "tried to reach the customer[ by {channel|word}][: {outcome|word}]",
+	  "尝试联系客户[({channel|word})][:{outcome|word}]" },
+	{ "ticket.scheduled", "visit agreed {window.from|when} to {window.to|when}[, {place}][: {content}]",
+	  "预约 {window.from|when} 至 {window.to|when}[,{place}][:{content}]" },
 	{ "ticket.arrived", "arrived[: {place}]", "已到现场[:{place}]" },
 	{ "ticket.worked", "worked: {content}", "处理:{content}" },
 	{ "ticket.waiting", "waits for the {on|word}[: {reason|word}]", "等待{on|word}[:{reason|word}]" },
@@ -35,36 +39,46 @@ static const struct sentence sentences[] = {
 	{ "ticket.resolved", "resolved: {solution}", "已解决:{solution}" },
 	{ "ticket.confirmed", "confirmed by the customer[, signed by {signature.signer} ({signature.reference})][: {comment}]",
 	  "客户已确认[,签字 {signature.signer}({signature.reference})][:{comment}]" },
-	{ "ticket.reopened", "reopened, time {count}[: {reason}][: {comment}]", "第 {count} 次重新打开[:{reason}][:{comment}]" },
+	{ "ticket.reopened", "reopened, time {count}[: {reason}][: {comment}]",
+	  "第 {count} 次重新打开[:{reason}][:{comment}]" },
 	{ "ticket.closed", "closed[: {result|word}]", "已结案[:{result|word}]" },
 	{ "ticket.cancelled", "withdrawn by the customer[: {reason}]", "客户撤销[:{reason}]" },
 	{ "ticket.messaged", "the customer writes: {text}", "客户留言:{text}" },
 	{ "ticket.survey_answered", "survey answered[: {score}][, {comment}]", "问卷已回[:{score}][,{comment}]" },
-	{ "sla.started", "clock {clock|word} runs: {limit|limit}, due {due_at|when}", "计时 {clock|word}:{limit|limit},到期 {due_at|when}" },
-	{ "sla.warned", "warned: {clock|word} at {at_percent} %, due {due_at|when}", "预警:{clock|word} 已用 {at_percent} %,到期 {due_at|when}" },
-	{ "sla.met", "met: {clock|word} after {open_s|seconds}[, {late_s|seconds} late]", "达标:{clock|word} 用时 {open_s|seconds}[,迟 {late_s|seconds}]" },
-	{ "sla.breached", "BREACHED: {clock|word} was due {due_at|when}, seen {lag_ms|ms} later", "超时:{clock|word} 应于 {due_at|when},{lag_ms|ms} 后发现" },
-	{ "sla.corrected", "corrected: {clock|word} was met in time, at {met_at|when}", "更正:{clock|word} 已按时完成于 {met_at|when}" },
-	{ "sla.rescheduled", "{clock|word} is now due {due_at|when}, not {was|when}[: {why|word}]", "{clock|word} 改为 {due_at|when} 到期,原 {was|when}[:{why|word}]" },
+	{ "sla.started", "clock {clock|word} runs: {limit|limit}, due {due_at|when}",
+	  "计时 {clock|word}:{limit|limit},到期 {due_at|when}" },
+	{ "sla.warned", "warned: {clock|word} at {at_percent} %, due {due_at|when}",
+	  "预警:{clock|word} 已用 {at_percent} %,到期 {due_at|when}" },
+	{ "sla.met", "met: {clock|word} after {open_s|seconds}[, {late_s|seconds} late]",
+	  "达标:{clock|word} 用时 {open_s|seconds}[,迟 {late_s|seconds}]" },
+	{ "sla.breached", "BREACHED: {clock|word} was due {due_at|when}, seen {lag_ms|ms} later",
+	  "超时:{clock|word} 应于 {due_at|when},{lag_ms|ms} 后发现" },
+	{ "sla.corrected", "corrected: {clock|word} was met in time, at {met_at|when}",
+	  "更正:{clock|word} 已按时完成于 {met_at|when}" },
+	{ "sla.rescheduled", "{clock|word} is now due {due_at|when}, not {was|when}[: {why|word}]",
+	  "{clock|word} 改为 {due_at|when} 到期,原 {was|when}[:{why|word}]" },
 	{ "sla.paused", "clock {clock|word} pauses[: {why|word}]", "计时 {clock|word} 暂停[:{why|word}]" },
 	{ "sla.resumed", "clock {clock|word} goes on, due {due_at|when}", "计时 {clock|word} 恢复,到期 {due_at|when}" },
 	{ "sla.cancelled", "clock {clock|word} ended unfinished[: {why|word}]", "计时 {clock|word} 终止[:{why|word}]" },
 	{ "notify.requested", "message on its way to [{to.role|word} ][{to.person|person} ]by {channel|word}: {template.id|word}", "消息发送中:[{to.role|word}][{to.person|person}]({channel|word}):{template.id|word}" },
-	{ "notify.sent", "told [{to.role|word} ][{to.person|person} ]by {channel|word}: {template.id|word}", "已通知[{to.role|word}][{to.person|person}]({channel|word}):{template.id|word}" },
+	{ "notify.sent", "told [{to.role|word} ][{to.person|person} ]by {channel|word}: {template.id|word}",
+	  "已通知[{to.role|word}][{to.person|person}]({channel|word}):{template.id|word}" },
 	{ "notify.failed", "could not tell [{to.role|word} ][{to.person|person} ]by {channel|word}: {template.id|word}[, {reason}]", "通知失败:[{to.role|word}][{to.person|person}]({channel|word}):{template.id|word}[,{reason}]" },
 	{ "survey.due", "survey due[: {form|word}]", "应发问卷[:{form|word}]" },
 	{ "survey.sent", "survey sent[: {form|word}]", "问卷已发[:{form|word}]" },
 	{ "survey.scored", "survey scored {score}[: {comment}]", "问卷得分 {score}[:{comment}]" },
 	{ "survey.unreturned", "survey not returned", "问卷未回" },
 	{ "followup.due", "follow-up call due[, for the {to.role|word}]", "应电话回访[,由{to.role|word}]" },
-	{ "task.opened", "task for the {for|word}: {what|word}[, due {due_at|when}]", "任务({for|word}):{what|word}[,时限 {due_at|when}]" },
+	{ "task.opened", "task for the {for|word}: {what|word}[, due {due_at|when}]",
+	  "任务({for|word}):{what|word}[,时限 {due_at|when}]" },
 	{ "task.closed", "task done: {task}", "任务完成:{task}" },
 };
 
 static const struct {
 	const char *code, *chinese;
 } codes[] = {
-	{ "consultation", "咨询" }, { "feedback", "问题反馈" }, { "fault", "故障报修" }, { "complaint", "投诉" }, { "suggestion", "建议" },
+	{ "consultation", "咨询" }, { "feedback", "问题反馈" }, { "fault", "故障报修" }, { "complaint", "投诉" },
+	{ "suggestion", "建议" },
 	{ "install", "安装调试" }, { "return", "退换货" }, { "other", "其他" }, { "urgent", "紧急" }, { "general", "一般" },
 	{ "major", "重大" }, { "remote", "远程" }, { "onsite", "上门" }, { "workshop", "送修" }, { "factory", "返厂" },
 	{ "received", "已受理" }, { "incomplete", "信息待补" }, { "verified", "已核实" }, { "classified", "已分级" },
@@ -73,12 +87,15 @@ static const struct {
 	{ "spare_in_place", "备品替代中" }, { "resolved_unconfirmed", "已解决待确认" }, { "confirmed", "客户已确认" },
 	{ "closed", "已结案" }, { "rejected", "不予受理" }, { "cancelled", "已撤销" }, { "reopened", "重新打开" },
 	{ "phone", "电话" }, { "email", "邮件" }, { "online", "在线" }, { "website", "网站" }, { "wechat", "微信" },
-	{ "walk_in", "上门来访" }, { "letter", "信函" }, { "fax", "传真" }, { "log", "记录" }, { "customer", "客户" }, { "internal", "内部" },
+	{ "walk_in", "上门来访" }, { "letter", "信函" }, { "fax", "传真" }, { "log", "记录" }, { "customer", "客户" },
+	{ "internal", "内部" },
 	{ "csr", "客服" }, { "engineer", "工程师" }, { "tech_support", "技术支持" }, { "field_service", "现场工程师" },
 	{ "dispatcher", "调度" }, { "manager", "经理" }, { "director", "总监" }, { "system", "系统" }, { "response", "响应" },
 	{ "reclassified", "重新分级" }, { "reassigned", "改派" }, { "acknowledge", "受理告知" }, { "overdue", "超时告知" },
-	{ "resolved", "已解决" }, { "survey", "满意度调查" }, { "owner", "机主" }, { "none", "无" }, { "running", "计时中" }, { "paused", "暂停" },
-	{ "breached", "超时" }, { "met", "达标" }, { "corrected", "已更正" }, { "reached", "已接通" }, { "parts", "配件" }, { "decision", "决定" },
+	{ "resolved", "已解决" }, { "survey", "满意度调查" }, { "owner", "机主" }, { "none", "无" }, { "running", "计时中" },
+	{ "paused", "暂停" },
+	{ "breached", "超时" }, { "met", "达标" }, { "corrected", "已更正" }, { "reached", "已接通" }, { "parts", "配件" },
+	{ "decision", "决定" },
 };
 
 struct str ticket_word(const struct ticket_view *view, struct str code)
@@ -111,7 +128,8 @@ struct str ticket_limit(const struct ticket_view *view, struct str limit)
 	if (!duration_parse(limit, &length) || length.months)
 		return ticket_word(view, limit);
 	if (length.us % HOUR == 0)
-		return str_format(&view->ctl->arena, "%lld %s", (long long)(length.us / HOUR), screen_word(&view->screen, "h", "小时"));
+		return str_format(&view->ctl->arena, "%lld %s", (long long)(length.us / HOUR),
+				  screen_word(&view->screen, "h", "小时"));
 	return str_copy(&view->ctl->arena, screen_length(&view->screen, length.us, text));
 }
 
@@ -122,14 +140,17 @@ static struct str when(const struct ticket_view *view, instant at)
 
 	if (at == INSTANT_NONE)
 		return STR_NONE;
-	return str_format(&view->ctl->arena, "%.*s %.*s", STR_ARG(screen_day(&view->screen, at, day)), STR_ARG(screen_clock(at, clock)));
+	return str_format(&view->ctl->arena, "%.*s %.*s", STR_ARG(screen_day(&view->screen, at, day)),
+			  STR_ARG(screen_clock(at, clock)));
 }
 
 /* The need that a candidate did not meet, as what he is. */
 static struct str failed(const struct ticket_view *view, struct str need)
 {
 	static const struct sentence needs[] = {
-		{ "on_post", "off post", "不在岗" }, { "skill", "not skilled in it", "无此技能" }, { "capacity", "has enough open", "在手已满" },
+		{ "on_post", "off post", "不在岗" },
+		{ "skill", "not skilled in it", "无此技能" },
+		{ "capacity", "has enough open", "在手已满" },
 		{ "certificate", "no certificate", "无证书" }, { "onboarded", "not onboarded", "未通过上岗" },
 		{ "not_named_in_complaint", "named in it", "为被投诉人" }, { "language", "another language", "语言不符" },
 	};
@@ -155,13 +176,15 @@ static struct str candidates(const struct ticket_view *view, const struct doc *d
 		unskilled += str_is(why, "skill");
 		if (!ruled || !why.p || str_is(why, "role") || str_is(why, "person") || str_is(why, "skill") || ++out > 4)
 			continue;
-		text = str_format(arena, "%.*s%s%.*s: %.*s", STR_ARG(text), out > 1 ? ", " : "", STR_ARG(ticket_person(view, id)),
+		text = str_format(arena, "%.*s%s%.*s: %.*s", STR_ARG(text), out > 1 ? ", " : "",
+				  STR_ARG(ticket_person(view, id)),
 				  STR_ARG(failed(view, why)));
 	}
 	if (!ruled)
 		return able ? str_format(arena, screen_word(&view->screen, "%zu could", "%zu 人可派"), able) : STR_NONE;
 	if (out > 4)
-		text = str_format(arena, screen_word(&view->screen, "%.*s and %zu more", "%.*s 等另外 %zu 人"), STR_ARG(text), out - 4);
+		text = str_format(arena, screen_word(&view->screen, "%.*s and %zu more", "%.*s 等另外 %zu 人"), STR_ARG(text),
+				  out - 4);
 	if (unskilled)
 		text = str_format(arena, "%.*s%s%zu %s", STR_ARG(text), text.n ? ", " : "", unskilled,
 				  screen_word(&view->screen, "not skilled in it", "人无此技能"));
@@ -176,6 +199,17 @@ static struct str joined(const struct ticket_view *view, const struct doc *doc, 
 		text = str_format(&view->ctl->arena, "%.*s%s%.*s", STR_ARG(text), text.n ? ", " : "",
 				  STR_ARG(doc_string(doc, one, &view->ctl->arena)));
 	return text;
+}
+
+/* The person, or where none is named "the system". */
+static struct str doer(const struct ticket_view *view, const struct doc *doc, uint32_t by)
+{
+	struct str id = doc_string(doc, doc_member(doc, by, STR("id")), &view->ctl->arena);
+	struct str role = doc_string(doc, doc_member(doc, by, STR("role")), &view->ctl->arena);
+
+	if (id.n || !role.n)
+		return ticket_person(view, id);
+	return str_format(&view->ctl->arena, "%s%.*s", screen_word(&view->screen, "the ", ""), STR_ARG(ticket_word(view, role)));
 }
 
 static struct str plain(const struct ticket_view *view, const struct doc *doc, uint32_t node)
@@ -209,12 +243,15 @@ static struct str filled(const struct ticket_view *view, const struct doc *doc, 
 		return joined(view, doc, node);
 	if (str_is(form, "chosen") || str_is(form, "ruled"))
 		return candidates(view, doc, node, str_is(form, "ruled"));
+	if (str_is(form, "doer"))
+		return doer(view, doc, node);
 	if (str_is(form, "when"))
 		return when(view, doc_instant(doc, node));
 	if (str_is(form, "seconds") || str_is(form, "ms")) {
 		if (!doc_double(doc, node, &number))
 			return STR_NONE;
-		return str_copy(&view->ctl->arena, screen_length(&view->screen, (int64_t)(number * (form.p[0] == 'm' ? 1e3 : 1e6)), length));
+		return str_copy(&view->ctl->arena,
+				screen_length(&view->screen, (int64_t)(number * (form.p[0] == 'm' ? 1e3 : 1e6)), length));
 	}
 	text = plain(view, doc, node);
 	if (!text.p || text.n == 0)
@@ -279,6 +316,7 @@ struct str ticket_words(const struct ticket_view *view, const struct happening *
 				  (long long)happening->dead->id, STR_ARG(happening->dead->detail));
 	for (size_t i = 0; i < array_count(sentences); i++)
 		if (str_is(happening->name, sentences[i].fact))
-			return composed(view, &happening->doc, screen_word(&view->screen, sentences[i].english, sentences[i].chinese));
+			return composed(view, &happening->doc,
+					screen_word(&view->screen, sentences[i].english, sentences[i].chinese));
 	return by_name(view, happening);
 }
