@@ -47,6 +47,7 @@ struct source {
 	int32_t partition;
 	bool owned;                /* the group says so */
 	bool taken;                /* the row is ours on this connection: epoch and all that follows are good */
+	bool placed;               /* the consumer has been given the position of this take: what it brings is good */
 	bool release;              /* the group took it back: to be left in good order */
 
 	int64_t id, epoch, incarnation;

@@ -119,8 +119,9 @@ size_t read_records(struct worker *worker, size_t most)
 		count++;
 		if (!last || last->topic != record.topic || last->partition != record.partition)
 			last = source_find(worker, record.topic, record.partition);
-		/* What arrives for a row that is not ours, or from before its position, is of an older assignment. */
-		if (!last || !last->taken || record.offset < last->read_next)
+		/* What arrives for a row that is not ours, or before the consumer stands where the row does (records are read
+		 * also while the other rows are being taken), or from before its position, is of an older assignment. */
+		if (!last || !last->placed || record.offset < last->read_next)
 			continue;
 		last->read_next = record.offset + 1;
 		read_record(worker, last, &record);

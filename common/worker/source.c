@@ -62,7 +62,7 @@ void source_drop_items(struct source *source)
 
 void source_forget(struct source *source)
 {
-	source->taken = false;
+	source->taken = source->placed = false;
 	source->skipped_to = 0;
 	source->next_due = INSTANT_NONE;
 	source_drop_items(source);
@@ -270,9 +270,12 @@ enum verdict sources_take(struct worker *worker, struct fault *fault)
 		if (source->owned && source->taken)
 			positions[count++] = (struct bus_position){ source->topic, source->partition, source->read_next };
 	}
-	worker->assignment_changed = false;
 	worker->watch_pending = true;
-	return bus_assign(worker->bus, positions, count, fault);
+	enum verdict verdict = bus_assign(worker->bus, positions, count, fault);
+	worker->assignment_changed = verdict != OK;
+	for (size_t i = 0; verdict == OK && i < worker->source_count; i++)
+		worker->sources[i]->placed = worker->sources[i]->taken;
+	return verdict;
 }
 
 /* Collects what a beat writes for one source. */

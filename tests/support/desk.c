@@ -269,7 +269,8 @@ static PGresult *sources(struct desk *desk)
 	PQclear(made);
 	if (rows && PQresultStatus(rows) == PGRES_TUPLES_OK)
 		return rows;
-	fprintf(stderr, "desk: %s", PQerrorMessage(desk->database));
+	if (PQstatus(desk->database) == CONNECTION_OK)
+		fprintf(stderr, "desk: %s", PQerrorMessage(desk->database));
 	PQclear(rows);
 	return NULL;
 }

@@ -19,6 +19,13 @@ struct scene {
 /* One program, one scene: cmocka gives fixtures nothing but the state, and that is the desk. */
 static struct scene scene;
 
+/* AFTERCARE_TEST_ONLY='*C075*' runs the tests of any program whose names match. */
+static __attribute__((constructor)) void choose_tests(void)
+{
+	if (getenv("AFTERCARE_TEST_ONLY"))
+		cmocka_set_test_filter(getenv("AFTERCARE_TEST_ONLY"));
+}
+
 int scene_open(void **state)
 {
 	scene = (struct scene){ 0 };
