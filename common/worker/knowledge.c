@@ -143,9 +143,10 @@ static enum verdict version_get(struct knowledge *knowledge, struct batch *batch
 			return verdict;
 		version = version_find(knowledge, lifecycle, name, number);
 	}
+	/* A ticket of ours has its version: this one is a stranger's, and one event is no reason to stop. */
 	if (!version)
-		return fault_set(fault, FATAL, "policy %.*s version %d is pinned by a ticket but not in the database", STR_ARG(name),
-				 number);
+		return fault_reject(fault, REASON_POLICY_MISSING, "the ticket is bound to version %d of a %s that is not loaded", number,
+				    lifecycle ? "lifecycle" : "policy");
 	*ret_version = version;
 	return version_compile(knowledge, batch, version, fault);
 }

@@ -99,6 +99,9 @@ static bool worker_settle(struct worker *worker, struct source *source, enum ver
 	if (verdict == OK)
 		return true;
 	if (verdict == FATAL) {
+		/* What waited in memory is not done: leaving must not write the position behind it. */
+		if (source)
+			source_forget(source);
 		journal_error("%s: %s; stopping, nothing is lost", source ? source->writer : worker->service->name, fault->text);
 		worker->exit_status = 1;
 		worker->stopping = true;

@@ -19,21 +19,26 @@ struct scene {
 /* One program, one scene: cmocka gives fixtures nothing but the state, and that is the desk. */
 static struct scene scene;
 
-/* AFTERCARE_TEST_ONLY='*C075*' runs the tests of any program whose names match. */
-static __attribute__((constructor)) void choose_tests(void)
-{
-	if (getenv("AFTERCARE_TEST_ONLY"))
-		cmocka_set_test_filter(getenv("AFTERCARE_TEST_ONLY"));
-}
-
-int scene_open(void **state)
+static int open_with(void **state, const char *const *further)
 {
 	scene = (struct scene){ 0 };
-	if (!stack_open(&scene.stack, program_invocation_short_name, NULL))
+	if (!stack_open(&scene.stack, program_invocation_short_name, further))
 		return -1;
 	scene.desk = desk_open(&scene.stack);
 	*state = scene.desk;
 	return scene.desk ? 0 : -1;
+}
+
+int scene_open(void **state)
+{
+	return open_with(state, NULL);
+}
+
+int scene_open_own(void **state)
+{
+	static const char *const nothing[] = { NULL };
+
+	return open_with(state, nothing);
 }
 
 int scene_close(void **state)
