@@ -201,13 +201,13 @@ static struct str joined(const struct ticket_view *view, const struct doc *doc, 
 	return text;
 }
 
-/* The person, or where none is named "the system". */
+/* The person; what no person did, the system did. */
 static struct str doer(const struct ticket_view *view, const struct doc *doc, uint32_t by)
 {
 	struct str id = doc_string(doc, doc_member(doc, by, STR("id")), &view->ctl->arena);
 	struct str role = doc_string(doc, doc_member(doc, by, STR("role")), &view->ctl->arena);
 
-	if (id.n || !role.n)
+	if ((id.n && !str_is(role, "system")) || !role.n)
 		return ticket_person(view, id);
 	return str_format(&view->ctl->arena, "%s%.*s", screen_word(&view->screen, "the ", ""), STR_ARG(ticket_word(view, role)));
 }
