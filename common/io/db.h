@@ -69,6 +69,8 @@ void db_queue_plain(struct db *db, const char *sql);
 enum verdict db_sync(struct db *db, struct fault *fault) must_check;
 /* Result number `index` (0 = the first queued since the last sync). */
 const struct db_result *db_result(const struct db *db, size_t index);
+/* How many results the last sync left. */
+size_t db_result_count(const struct db *db);
 /* One statement alone: queue, sync, result. */
 enum verdict db_run(struct db *db, const char *statement, const struct db_params *params,
 		    const struct db_result **ret_result, struct fault *fault) must_check;

@@ -244,6 +244,11 @@ enum verdict db_sync(struct db *db, struct fault *fault)
 	return fault->verdict;
 }
 
+size_t db_result_count(const struct db *db)
+{
+	return db->result_count;
+}
+
 const struct db_result *db_result(const struct db *db, size_t index)
 {
 	if (index >= db->result_count)

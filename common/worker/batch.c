@@ -198,8 +198,9 @@ static enum verdict batch_transaction(struct worker *worker, struct source *sour
 		source->next_due = gate;
 		return verdict;
 	}
+	/* What is earliest now stands before COMMIT's answer; a lane that is never idle has no other way to learn it. */
 	if (work == WORK_TIMERS)
-		source->next_due = fired == limit ? inner.batch.now : INSTANT_NONE;
+		source->next_due = db_get_instant(db_result(worker->db, db_result_count(worker->db) - 2), 0, 0);
 	batch_after_commit(&inner, work, next, rows, row_count, fired);
 	return OK;
 }
