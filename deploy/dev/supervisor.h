@@ -21,7 +21,7 @@ enum {
 	RESTARTS_WINDOW_MS = 60000, /* ... in this time, then it has failed */
 	RESTART_DELAY_MS = 100,
 	PROBE_MS = 50,
-	EXIT_MISCONFIGURED = 100, /* a daemon's word for "starting me again cannot help" */
+	EXIT_MISCONFIGURED = 78,  /* a daemon's word for "starting me again cannot help" */
 	EXIT_DOWN = 3		  /* the client's: no supervisor in that directory */
 };
 
