@@ -171,7 +171,7 @@ test_crashing_daemon_fails_in_the_end() {
 test_misconfigured_daemon_is_not_restarted() {
 	local restarts
 	restarts=$(field alpha 4)
-	echo 100 >"$work/a/exit-alpha"
+	echo 78 >"$work/a/exit-alpha"
 	! A restart alpha || fail "restart of a daemon that exits was called a success"
 	state_is alpha failed
 	[ "$(field alpha 4)" = "$restarts" ]
@@ -235,7 +235,7 @@ test_down_stops_exactly_its_own() {
 test_failing_up_stops_what_it_started() {
 	local said
 	mkdir -p "$work/c"
-	echo 100 >"$work/c/exit-beta"
+	echo 78 >"$work/c/exit-beta"
 	! said=$("$stack" up --dir "$work/c" 2>&1) || fail "a success"
 	grep -q 'beta says: --config' <<<"$said" || fail "no log of the daemon that failed: $said"
 	nothing_of "$work/c"
