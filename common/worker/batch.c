@@ -83,17 +83,21 @@ static size_t batch_drop_repeats(struct batch_inner *inner, struct item *items, 
 	enum topic_kind kind = inner->batch.worker->service->topics[inner->source->topic].kind;
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct item *item = &items[i];
-		if (kind != TOPIC_OUTSIDE && item->event.writer.p && source_repeat(inner->source, &item->event)) {
+		if (kind != TOPIC_OUTSIDE && items[i].event.writer.p && source_repeat(inner->source, &items[i].event))
 			inner->repeats++;
-			continue;
-		}
-		if (!item->refused_early)
-			item->refused = false;
-		item->ordinal = 0;
-		items[kept++] = *item;
+		else
+			items[kept++] = items[i];
 	}
 	return kept;
+}
+
+/* What an earlier try left in the items that are done again. */
+static void items_reset(struct item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		items[i].refused = items[i].refused_early;
+		items[i].ordinal = 0;
+	}
 }
 
 static void item_refuse(struct item *item, const struct fault *fault, struct arena *arena)
@@ -117,10 +121,14 @@ static void batch_after_commit(struct batch_inner *inner, enum work work, int64_
 		source->suspect_until = -1;
 	for (size_t i = 0; i < source->mark_count; i++)
 		source->marks[i].changed = false;
+	if (source == worker->troubled)
+		worker->troubled = NULL;
 	if (work == WORK_TIMERS) {
 		source->timers_at = source->row_at;
 		worker->counters.timers += fired;
 	}
+	if (fired)
+		worker->counters.lateness = worker_now(worker) - inner->batch.items[0].timer->due;
 	for (size_t i = 0; i < inner->timer_count; i++) {
 		const struct timer_change *change = &inner->timers[i];
 		if (!change->cancel && (source->next_due == INSTANT_NONE || change->timer.due < source->next_due))
@@ -135,9 +143,31 @@ static void batch_after_commit(struct batch_inner *inner, enum work work, int64_
 	publish_rows(worker, source, rows, count);
 }
 
-/* One transaction. `refuse_timer` (else NULL) is what the database said to the one timer that is about to be fired. */
+/* The service's part, then the outcome and COMMIT. */
+static enum verdict batch_effects(struct batch_inner *inner, const struct published **ret_rows, size_t *ret_count,
+				  struct fault *fault)
+{
+	struct worker *worker = inner->batch.worker;
+	enum verdict verdict = inner->batch.count ? worker->service->handle(worker->state, &inner->batch, fault) : OK;
+	if (verdict == OK)
+		verdict = outcome_check(inner, fault);
+	if (verdict == REJECT) {
+		/* What was queued and not sent would cost the connection when it is rolled back. */
+		struct fault ignored = FAULT_NONE;
+		if (db_sync(worker->db, &ignored) && !db_connected(worker->db))
+			verdict = RETRY;
+	}
+	if (verdict)
+		return verdict;
+	outcome_queue(inner, ret_rows, ret_count);
+	db_queue_plain(worker->db, "COMMIT");
+	return db_sync(worker->db, fault);
+}
+
+/* One transaction; rolled back unless OK. *count falls by the repeats that were dropped from `items`. `refuse_timer` (else
+ * NULL) is what the database said to the one timer that is about to be fired. */
 static enum verdict batch_transaction(struct worker *worker, struct source *source, enum work work, struct item *items,
-				      size_t count, int64_t next, size_t limit, const struct fault *refuse_timer,
+				      size_t *count, int64_t next, size_t limit, const struct fault *refuse_timer,
 				      struct fault *fault)
 {
 	struct batch_inner inner = {
@@ -157,10 +187,15 @@ static enum verdict batch_transaction(struct worker *worker, struct source *sour
 		db_instant(&fire, inner.batch.now);
 		db_int(&fire, (int64_t)limit);
 		db_queue(worker->db, "timer_fire", &fire);
+		struct db_params id = { .arena = &worker->batch_arena };
+		db_int(&id, source->id);
+		db_queue(worker->db, "source_next_due", &id);
 	}
 	enum verdict verdict = db_sync(worker->db, fault);
-	if (verdict)
+	if (verdict) {
+		db_rollback(worker->db);
 		return verdict;
+	}
 	if (db_affected(db_result(worker->db, 1)) != 1) {
 		/* Somebody else has taken the row: nothing in memory about it is true any more. */
 		db_rollback(worker->db);
@@ -169,67 +204,67 @@ static enum verdict batch_transaction(struct worker *worker, struct source *sour
 		return OK;
 	}
 	size_t fired = 0;
-	if (work == WORK_TIMERS) {
-		bool beside = worker->service->topics[source->topic].kind == TOPIC_LOG_BESIDE;
-		const struct db_result *rows = db_result(worker->db, beside ? 3 : 2);
-		items = timer_items(rows, &worker->batch_arena);
-		count = fired = db_rows(rows);
-		if (refuse_timer && count)
-			item_refuse(&items[0], refuse_timer, &worker->batch_arena);
-	}
-	inner.batch.items = items;
-	inner.batch.count = work == WORK_ITEMS ? batch_drop_repeats(&inner, items, count) : count;
 	/* The gate is an instant no later than the earliest timer: what this batch sets can only bring it nearer. */
 	instant gate = source->next_due;
-	verdict = inner.batch.count ? worker->service->handle(worker->state, &inner.batch, fault) : OK;
+	if (work == WORK_TIMERS) {
+		size_t at = worker->service->topics[source->topic].kind == TOPIC_LOG_BESIDE ? 3 : 2;
+		items = timer_items(db_result(worker->db, at), &worker->batch_arena);
+		fired = db_rows(db_result(worker->db, at));
+		gate = db_get_instant(db_result(worker->db, at + 1), 0, 0);
+		if (refuse_timer && fired)
+			item_refuse(&items[0], refuse_timer, &worker->batch_arena);
+	}
+	items_reset(items, work == WORK_TIMERS ? fired : *count);
+	if (work == WORK_ITEMS)
+		*count = batch_drop_repeats(&inner, items, *count);
+	inner.batch.items = items;
+	inner.batch.count = work == WORK_TIMERS ? fired : *count;
 	const struct published *rows = NULL;
 	size_t row_count = 0;
-	if (verdict == OK) {
-		outcome_queue(&inner, &rows, &row_count);
-		struct db_params id = { .arena = &worker->batch_arena };
-		db_int(&id, source->id);
-		if (work == WORK_TIMERS)
-			db_queue(worker->db, "source_next_due", &id);
-		db_queue_plain(worker->db, "COMMIT");
-		verdict = db_sync(worker->db, fault);
-	}
+	verdict = batch_effects(&inner, &rows, &row_count, fault);
 	if (verdict) {
+		/* At once: a transaction left open would be committed by whoever comes next, its offset without its effects. */
+		db_rollback(worker->db);
 		source_marks_restore(source, marks, mark_count);
-		source->next_due = gate;
+		source->anew = true;
 		return verdict;
 	}
-	/* What is earliest now stands before COMMIT's answer; a lane that is never idle has no other way to learn it. */
-	if (work == WORK_TIMERS)
-		source->next_due = db_get_instant(db_result(worker->db, db_result_count(worker->db) - 2), 0, 0);
+	source->next_due = gate;
 	batch_after_commit(&inner, work, next, rows, row_count, fired);
 	return OK;
 }
 
-/* The same with a refusal of the database narrowed down to the item that causes it. */
+/* The same with a refusal of the database narrowed down to the item that causes it. *ret_done (may be NULL) counts the
+ * items that are behind us, also when the verdict is not OK. */
 static enum verdict batch_narrowed(struct worker *worker, struct source *source, enum work work, struct item *items,
-				   size_t count, int64_t next, struct fault *fault)
+				   size_t count, int64_t next, size_t *ret_done, struct fault *fault)
 {
-	enum verdict verdict = batch_transaction(worker, source, work, items, count, next, BATCH_EVENTS_MAX, NULL, fault);
+	size_t done = count;
+	enum verdict verdict = batch_transaction(worker, source, work, items, &count, next, BATCH_EVENTS_MAX, NULL, fault);
+	if (ret_done)
+		*ret_done = verdict == OK && source->taken ? done : 0;
 	if (verdict != REJECT)
 		return verdict;
-	db_rollback(worker->db);
 	for (size_t i = 0; i < count && source->taken; i++) {
 		int64_t step = work != WORK_ITEMS ? next : i + 1 < count ? items[i].event.record.offset + 1 : next;
+		size_t one = 1;
 		*fault = FAULT_NONE;
-		verdict = batch_transaction(worker, source, work, &items[i], 1, step, 1, NULL, fault);
+		verdict = batch_transaction(worker, source, work, &items[i], &one, step, 1, NULL, fault);
 		if (verdict == REJECT) {
-			db_rollback(worker->db);
 			item_refuse(&items[i], fault, &worker->batch_arena);
 			*fault = FAULT_NONE;
-			verdict = batch_transaction(worker, source, work, &items[i], 1, step, 1, NULL, fault);
+			verdict = batch_transaction(worker, source, work, &items[i], &one, step, 1, NULL, fault);
 		}
 		if (verdict)
 			return verdict;
+		if (ret_done && source->taken)
+			*ret_done = i + 1;
 	}
 	return OK;
 }
 
-/* A compare-and-set of its own before a try: returns false when the row is not ours. */
+/* A compare-and-set of its own before a try. *ret_attempts (NULL: only the note) comes with the count that we have survived
+ * and leaves with the one in force. */
 static enum verdict careful_note(struct worker *worker, struct source *source, const char *statement, int64_t suspect_until,
 				 int *ret_attempts, struct fault *fault)
 {
@@ -238,8 +273,7 @@ static enum verdict careful_note(struct worker *worker, struct source *source, c
 	db_int(&params, source->epoch);
 	db_int(&params, source->next_offset);
 	db_int(&params, source->out_seq);
-	if (!ret_attempts)
-		db_int(&params, suspect_until);
+	db_int(&params, ret_attempts ? *ret_attempts : suspect_until);
 	const struct db_result *rows = NULL;
 	enum verdict verdict = db_run(worker->db, statement, &params, &rows, fault);
 	if (verdict)
@@ -257,11 +291,13 @@ static enum verdict careful_note(struct worker *worker, struct source *source, c
 /* Another process died over this row. Its first batch is tried with a note in the row; if that dies too, the take after it
  * finds the note and comes here with one event at a time, each counted before it is tried. */
 static enum verdict batch_one_by_one(struct worker *worker, struct source *source, struct item *items, size_t count,
-				     int64_t next, struct fault *fault)
+				     int64_t next, struct arena *arena, struct fault *fault)
 {
 	for (size_t i = 0; i < count && source->taken; i++) {
-		int64_t step = i + 1 < count ? items[i].event.record.offset + 1 : next;
-		int attempts = 0;
+		int64_t step = i + 1 < count ? items[i].event.record.offset + 1 : next, at = source->next_offset;
+		/* A try that an outage ended was no crash: we live. It is not counted twice, unless somebody else counted too. */
+		int attempts = source->survived_offset == at ? source->survived : -1;
+		size_t one = 1;
 		enum verdict verdict = careful_note(worker, source, "source_attempt", 0, &attempts, fault);
 		if (verdict || !source->taken)
 			return verdict;
@@ -269,10 +305,18 @@ static enum verdict batch_one_by_one(struct worker *worker, struct source *sourc
 			items[i].refused = items[i].refused_early = true;
 			items[i].reason = REASON_POISON;
 			items[i].detail = STR("the daemon crashed on it three times");
+			/* Its name, for whoever looks; unless that is what kills. */
+			if (items[i].unchecked && attempts == CRASHES_ALLOWED + 1)
+				read_envelope(&items[i], arena);
+			items[i].unchecked = false;
 		}
-		verdict = batch_narrowed(worker, source, WORK_ITEMS, &items[i], 1, step, fault);
-		if (verdict)
+		one = read_check(worker, source, &items[i], one, arena);
+		verdict = batch_narrowed(worker, source, WORK_ITEMS, &items[i], one, step, NULL, fault);
+		if (verdict || !source->taken) {
+			source->survived_offset = at;
+			source->survived = attempts;
 			return verdict;
+		}
 	}
 	return OK;
 }
@@ -293,7 +337,7 @@ enum verdict batch_run_items(struct worker *worker, struct source *source, struc
 
 	enum verdict verdict = OK;
 	if (source->suspect_until > source->next_offset) {
-		verdict = batch_one_by_one(worker, source, items, count, next, fault);
+		verdict = batch_one_by_one(worker, source, items, count, next, &held, fault);
 	} else {
 		if (source->careful) {
 			verdict = careful_note(worker, source, "source_suspect", next, NULL, fault);
@@ -302,8 +346,10 @@ enum verdict batch_run_items(struct worker *worker, struct source *source, struc
 				source->suspect_until = -1;
 			}
 		}
-		if (verdict == OK && source->taken)
-			verdict = batch_narrowed(worker, source, WORK_ITEMS, items, count, next, fault);
+		if (verdict == OK && source->taken) {
+			count = read_check(worker, source, items, count, &held);
+			verdict = batch_narrowed(worker, source, WORK_ITEMS, items, count, next, NULL, fault);
+		}
 	}
 	arena_reset(&held);
 	worker->spare_arena = held;
@@ -328,31 +374,25 @@ enum verdict batch_run_postings(struct worker *worker, struct source *source, st
 		if (posting->body.n && event_parse(&items[i].event, &worker->batch_arena, &ignored))
 			return fault_set(fault, FATAL, "a posting \"%.*s\" of the service is no JSON", STR_ARG(posting->name));
 	}
-	enum verdict verdict = batch_narrowed(worker, source, WORK_POSTINGS, items, count, source->next_offset, fault);
-	for (size_t i = 0; verdict == OK && source->taken && i < count; i++) {
-		struct posting *done = source->postings;
-		source->postings = done->next;
-		mem_free((void *)(uintptr_t)done->name.p);
-		mem_free((void *)(uintptr_t)done->body.p);
-		mem_free(done);
-	}
+	size_t done = 0;
+	enum verdict verdict = batch_narrowed(worker, source, WORK_POSTINGS, items, count, source->next_offset, &done, fault);
+	source_drop_postings(source, done);
 	return verdict;
 }
 
 enum verdict batch_run_timers(struct worker *worker, struct source *source, struct fault *fault)
 {
 	int64_t next = source->next_offset;
-	enum verdict verdict = batch_transaction(worker, source, WORK_TIMERS, NULL, 0, next, BATCH_EVENTS_MAX, NULL, fault);
+	size_t none = 0;
+	enum verdict verdict = batch_transaction(worker, source, WORK_TIMERS, NULL, &none, next, BATCH_EVENTS_MAX, NULL, fault);
 	if (verdict != REJECT)
 		return verdict;
 	/* One at a time; the one that is refused alone is fired as a dead letter. */
-	db_rollback(worker->db);
 	*fault = FAULT_NONE;
-	verdict = batch_transaction(worker, source, WORK_TIMERS, NULL, 0, next, 1, NULL, fault);
+	verdict = batch_transaction(worker, source, WORK_TIMERS, NULL, &none, next, 1, NULL, fault);
 	if (verdict != REJECT)
 		return verdict;
-	db_rollback(worker->db);
 	struct fault refusal = *fault;
 	*fault = FAULT_NONE;
-	return batch_transaction(worker, source, WORK_TIMERS, NULL, 0, next, 1, &refusal, fault);
+	return batch_transaction(worker, source, WORK_TIMERS, NULL, &none, next, 1, &refusal, fault);
 }

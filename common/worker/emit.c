@@ -168,6 +168,15 @@ bool worker_post(struct worker *worker, const char *topic, int32_t partition, co
 	return false;
 }
 
+bool source_posted(const struct source *source, const char *name)
+{
+	for (const struct posting *posting = source->postings; posting; posting = posting->next) {
+		if (str_is(posting->name, name))
+			return true;
+	}
+	return false;
+}
+
 void worker_wait_fd(struct worker *worker, int fd)
 {
 	worker->wait_fd = fd;

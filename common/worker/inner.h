@@ -81,11 +81,12 @@ struct source {
 	int64_t timers_at;         /* monotonic time of the last firing */
 	int64_t pruned_to;         /* seq up to which the outbox is known to be cleared */
 
-	/* a crash came before us: see careful.c */
+	/* a crash came before us: see batch_one_by_one */
 	bool careful;
-	int64_t suspect_until, attempt_offset;
-	int attempts;
-	bool anew;                 /* next batch is the first after a take */
+	int64_t suspect_until;
+	int64_t survived_offset;   /* where a try of ours ended without a crash, and the attempts counted by then */
+	int survived;
+	bool anew;                 /* next batch is the first after a take or a rollback */
 };
 
 struct counters {
@@ -122,6 +123,8 @@ struct worker {
 	size_t out_count;
 
 	bool database_down, broker_down;
+	bool topics_unknown;       /* topics that we write are not there yet */
+	struct source *troubled;   /* the outage was met in its transaction: over when one of its transactions succeeds */
 	int64_t database_down_at;  /* monotonic */
 	int64_t reconnect_at, reconnect_wait;
 	int64_t failed_at, committed_at;  /* monotonic: last outage met, last commit of a batch or a beat */
@@ -166,6 +169,10 @@ bool source_repeat(struct source *source, const struct event *event);
 struct mark *source_marks_save(const struct source *source, struct arena *arena, size_t *ret_count);
 void source_marks_restore(struct source *source, const struct mark *saved, size_t count);
 void source_drop_items(struct source *source);
+/* The first so many of them. */
+void source_drop_postings(struct source *source, size_t count);
+/* Whether one of this name waits. */
+bool source_posted(const struct source *source, const char *name);
 
 /* ---- batch.c ---- */
 struct emission {
@@ -201,6 +208,8 @@ struct published {
 	int32_t partition;
 	struct str key, headers, value;
 };
+/* REJECT too_large when a fact could never be published: in the outbox it would stop its source for ever. */
+enum verdict outcome_check(const struct batch_inner *inner, struct fault *fault) must_check;
 /* Queues outbox rows, dead letters, timers, marks; returns the rows to publish after the commit (batch arena). */
 void outcome_queue(struct batch_inner *inner, const struct published **ret_rows, size_t *ret_count);
 int32_t worker_partitions(struct worker *worker, const char *topic);
@@ -217,6 +226,11 @@ bool publish_has_room(const struct worker *worker);
 /* ---- intake of records: read.c ---- */
 /* Takes what the bus has, decodes and checks it into the sources' items. Returns how many records were read. */
 size_t read_records(struct worker *worker, size_t most);
+/* Checks those that were left unchecked because a crash came before us; what they need is from the arena. Returns how many
+ * items are left: what is none of ours is dropped. */
+size_t read_check(struct worker *worker, struct source *source, struct item *items, size_t count, struct arena *arena);
+/* Only the envelope of one; what is no event keeps just its bytes. */
+void read_envelope(struct item *item, struct arena *arena);
 
 /* ---- loop.c ---- */
 /* One turn; returns the microseconds that the loop may wait. */

@@ -19,7 +19,7 @@ update source s
                (select system_identifier::text from pg_control_system()) as system_id) here
  where s.id = old.id
 returning s.id, s.epoch, s.incarnation, s.next_offset, s.out_seq, s.published_seq,
-          old.clean, s.suspect_until, s.attempt_offset, s.attempts
+          old.clean, s.suspect_until
 
 -- The topic was made anew: begin again at its start; what we issue from here on is of a new incarnation.
 -- name: source_rewind
@@ -50,10 +50,12 @@ update source set out_seq = out_seq + $2::int8 where id = $1::int8
 update source set suspect_until = $5::int8, seen_at = clock_timestamp()
  where id = $1::int8 and epoch = $2::int8 and next_offset = $3::int8 and out_seq = $4::int8
 
+-- $5: the count that the caller lived to tell of (an outage ended that try); -1: none.
 -- name: source_attempt
 update source
-   set attempts = case when attempt_offset = next_offset then attempts + 1 else 1 end, attempt_offset = next_offset,
-       seen_at = clock_timestamp()
+   set attempts = case when attempt_offset = next_offset and attempts = $5::int8 then attempts
+                       when attempt_offset = next_offset then attempts + 1 else 1 end,
+       attempt_offset = next_offset, seen_at = clock_timestamp()
  where id = $1::int8 and epoch = $2::int8 and next_offset = $3::int8 and out_seq = $4::int8
 returning attempts
 

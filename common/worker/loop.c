@@ -56,8 +56,11 @@ static void clock_watch(struct worker *worker)
 			      (long long)(moved / MILLISECOND));
 	}
 	worker->wall_offset = offset;
-	if (worker->timers_held_until && worker_monotonic() >= worker->timers_held_until)
+	if (worker->timers_held_until && worker_monotonic() >= worker->timers_held_until) {
 		worker->timers_held_until = 0;
+		/* Also when it is earlier: else everything would be early until it has caught up. */
+		worker->now_floor = wall_clock();
+	}
 }
 
 void worker_database_trouble(struct worker *worker, const struct fault *fault)
@@ -82,8 +85,9 @@ void worker_database_back(struct worker *worker)
 	bool any = false;
 	for (size_t i = 0; i < worker->source_count; i++)
 		any |= worker->sources[i]->taken;
-	/* Without a lane there is nothing to commit, and a connection is all there is to see. */
-	if (any && worker->committed_at < worker->failed_at)
+	/* Without a lane there is nothing to commit, and a connection is all there is to see. What one source met is not over
+	 * because others go on. */
+	if (worker->troubled || (any && worker->committed_at < worker->failed_at))
 		return;
 	if (worker->database_down)
 		journal_notice("database: back after %.1f s",
@@ -114,8 +118,10 @@ static bool worker_settle(struct worker *worker, struct source *source, enum ver
 		return true;
 	}
 	db_rollback(worker->db);
-	if (source)
+	if (source) {
 		source_forget(source);
+		worker->troubled = source;
+	}
 	if (verdict == REJECT)
 		journal_error("%s: %s; trying again", source ? source->writer : worker->service->name, fault->text);
 	worker_database_trouble(worker, fault);
@@ -149,8 +155,8 @@ static bool worker_topics(struct worker *worker)
 		const char *topic = written_topics[worker->out_count];
 		int32_t count = 0;
 		if (bus_partitions(worker->bus, topic, &count, 500, &fault)) {
-			if (!worker->broker_down) {
-				worker->broker_down = true;
+			if (!worker->topics_unknown) {
+				worker->topics_unknown = true;
 				journal_warning("broker: %s; waiting, no more lines until it is there", fault.text);
 				worker->status_at = 0;
 			}
@@ -158,6 +164,11 @@ static bool worker_topics(struct worker *worker)
 		}
 		worker->out_topics[worker->out_count] = topic;
 		worker->out_partitions[worker->out_count++] = count;
+	}
+	if (worker->topics_unknown) {
+		worker->topics_unknown = false;
+		journal_notice("broker: all topics are there");
+		worker->status_at = 0;
 	}
 	return true;
 }
@@ -178,7 +189,10 @@ static void worker_leave(struct worker *worker)
 			continue;
 		source->release = false;
 		source_forget(source);
+		source_drop_postings(source, SIZE_MAX);
 		source->generation = 0;
+		if (worker->troubled == source)
+			worker->troubled = NULL;
 		if (worker->service->owned)
 			worker->service->owned(worker->state, worker->service->topics[source->topic].name,
 					       source->partition, false);
@@ -233,12 +247,13 @@ static bool source_work(struct worker *worker, struct source *source, bool drain
 	if (source->produced < source->out_seq) {
 		if (!publish_has_room(worker))
 			return false;
+		int64_t before = source->produced;
 		arena_reset(&worker->batch_arena);
 		verdict = publish_reload(worker, source, &fault);
 		if (verdict)
 			return worker_settle(worker, source, verdict, &fault);
 		if (source->produced < source->out_seq)
-			return true;
+			return source->produced > before;
 	}
 	if (!publish_has_room(worker))
 		return false;
@@ -259,12 +274,10 @@ static bool source_work(struct worker *worker, struct source *source, bool drain
 		worked = true;
 	}
 	if (source->taken && timers_due(worker, source, !drained || source->count)) {
-		instant due = source->next_due;
 		arena_reset(&worker->batch_arena);
 		verdict = batch_run_timers(worker, source, &fault);
 		if (verdict)
 			return worker_settle(worker, source, verdict, &fault);
-		worker->counters.lateness = worker_now(worker) - due;
 		worked = true;
 	}
 	return worked;
@@ -301,7 +314,7 @@ static void worker_watch(struct worker *worker)
 	worker->watch_pending = false;
 	for (size_t i = 0; i < worker->source_count; i++) {
 		const struct source *source = worker->sources[i];
-		if (source->taken && service->topics[source->topic].kind == TOPIC_LOG && !source->postings)
+		if (source->taken && service->topics[source->topic].kind == TOPIC_LOG && !source_posted(source, "watch"))
 			worker_post(worker, service->topics[source->topic].name, source->partition, "watch", STR("{}"));
 	}
 }
@@ -332,10 +345,13 @@ static void worker_prune(struct worker *worker)
 	}
 }
 
-static int64_t worker_wait(const struct worker *worker, instant now)
+static int64_t worker_wait(const struct worker *worker, instant now, bool able)
 {
 	int64_t wait = WAIT_MAX, monotonic = worker_monotonic();
-	for (size_t i = 0; i < worker->source_count; i++) {
+	if (worker->reconnect_at > monotonic)
+		wait = worker->reconnect_at - monotonic;
+	/* What cannot be done now is no reason to hurry. */
+	for (size_t i = 0; able && i < worker->source_count; i++) {
 		const struct source *source = worker->sources[i];
 		if (!source->taken)
 			continue;
@@ -359,8 +375,8 @@ int64_t worker_turn(struct worker *worker)
 	bus_serve(worker->bus);
 	bool drained = read_records(worker, READ_AHEAD) < READ_AHEAD;
 	clock_watch(worker);
-	bool worked = false;
-	if (worker_topics(worker) && worker_mend(worker)) {
+	bool worked = false, able = worker_topics(worker) && worker_mend(worker);
+	if (able) {
 		for (size_t i = 0; i < worker->source_count && !worker->stopping; i++) {
 			struct source *source = worker->sources[(worker->turn_from + i) % worker->source_count];
 			if (db_connected(worker->db))
@@ -380,5 +396,5 @@ int64_t worker_turn(struct worker *worker)
 	if (worker->service->turn)
 		worker->service->turn(worker->state, worker, now);
 	worker_status(worker);
-	return worked && !worker->stopping ? 0 : worker_wait(worker, now);
+	return worked && !worker->stopping ? 0 : worker_wait(worker, now, able && publish_has_room(worker));
 }

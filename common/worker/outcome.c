@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define DEAD_BYTES_MAX 3500000u
+/* Of a fact: below what a broker takes unless it is told otherwise. */
+#define FACT_BYTES_MAX 900000
 
 struct rows {
 	struct published *items;
@@ -52,7 +54,8 @@ static void dead_origin(const struct batch_inner *inner, const struct item *item
 	*ret_partition = inner->batch.partition;
 	*ret_offset = item->timer || item->posted ? -1 : item->event.record.offset;
 	struct str rest = item->event.origin;
-	if (!rest.p)
+	/* Outside, anybody can write such a header. */
+	if (!rest.p || inner->batch.worker->service->topics[inner->source->topic].kind == TOPIC_OUTSIDE)
 		return;
 	struct str topic = str_cut(&rest, '/');
 	struct str partition = str_cut(&rest, '/');
@@ -115,6 +118,9 @@ static void dead_add(struct batch_inner *inner, struct dead_columns *dead, struc
 	size_t i = dead->count++, header_count;
 	int32_t partition;
 	dead_origin(inner, item, &dead->topic[i], &partition, &dead->offset[i]);
+	/* No record: a number of its own below zero, by which readers tell one such dead letter from another. */
+	if (dead->offset[i] < 0)
+		dead->offset[i] = -(inner->source->out_seq + 1 + (int64_t)rows->count);
 	dead->partition[i] = partition;
 	dead->reason[i] = str_of(reason_name(item->reason));
 	dead->detail[i] = item->detail;
@@ -275,6 +281,21 @@ static void queue_marks(struct batch_inner *inner)
 	db_column_array(&params, DB_INT, &changed[0].incarnation, sizeof(*changed), count);
 	db_column_array(&params, DB_INT, &changed[0].sequence, sizeof(*changed), count);
 	db_queue(inner->batch.db, "mark_save", &params);
+}
+
+enum verdict outcome_check(const struct batch_inner *inner, struct fault *fault)
+{
+	for (size_t i = 0; i < inner->emission_count; i++) {
+		const struct outgoing *out = &inner->emissions[i].outgoing;
+		size_t size = out->key.n + out->body.n + out->subject.n + out->id.n + out->traceparent.n + out->tracestate.n +
+			      out->cause_id.n + out->cause_source.n;
+		for (size_t h = 0; h < out->extra_count; h++)
+			size += out->extra[h].name.n + out->extra[h].value.n;
+		if (!inner->emissions[i].withdrawn && size > FACT_BYTES_MAX)
+			return fault_reject(fault, REASON_TOO_LARGE, "its %.*s would have %zu bytes, at most %d", STR_ARG(out->name),
+					    size, FACT_BYTES_MAX);
+	}
+	return OK;
 }
 
 void outcome_queue(struct batch_inner *inner, const struct published **ret_rows, size_t *ret_count)

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "common/io/journal.h"
+
 /* Room in the ring of acknowledgements for everything up to `seq`. */
 static void acks_reserve(struct source *source, int64_t seq)
 {
@@ -48,10 +50,20 @@ static enum verdict publish_one(struct worker *worker, struct source *source, co
 	return verdict;
 }
 
+/* The producer is of no use any more, or cannot take what is next. */
+static void publish_failed(struct worker *worker, const struct source *source, const struct fault *fault)
+{
+	if (!worker->producer_failed)
+		journal_error("%s: fact %lld: %s; the producer is made anew and goes on at the last acknowledged fact",
+			      source->writer, (long long)source->produced + 1, fault->text);
+	worker->producer_failed = true;
+}
+
 void publish_rows(struct worker *worker, struct source *source, const struct published *rows, size_t count)
 {
-	/* What does not go in now is in the outbox: publish_reload brings it, in order. */
-	if (worker->producer_failed)
+	/* What does not go in now is in the outbox: publish_reload brings it, in order. Nothing may pass what an earlier
+	 * transaction of this turn could not hand over. */
+	if (worker->producer_failed || source->produced + (int64_t)count != source->out_seq)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct fault fault = FAULT_NONE;
@@ -59,7 +71,7 @@ void publish_rows(struct worker *worker, struct source *source, const struct pub
 		if (verdict == RETRY)
 			return;
 		if (verdict) {
-			worker->producer_failed = true;
+			publish_failed(worker, source, &fault);
 			return;
 		}
 	}
@@ -93,7 +105,7 @@ enum verdict publish_reload(struct worker *worker, struct source *source, struct
 		if (verdict == RETRY)
 			return OK;
 		if (verdict) {
-			worker->producer_failed = true;
+			publish_failed(worker, source, fault);
 			return OK;
 		}
 	}

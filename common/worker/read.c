@@ -39,10 +39,11 @@ static enum verdict check_ours(const struct event *event, int32_t partition, str
 	return OK;
 }
 
-static enum verdict item_check(struct worker *worker, struct source *source, struct item *item, struct fault *fault)
+static enum verdict item_decode(struct worker *worker, struct source *source, struct item *item, struct arena *arena,
+				struct fault *fault)
 {
 	const struct service_topic *topic = &worker->service->topics[source->topic];
-	enum verdict verdict = event_decode(&item->event, &item->event.record, topic->name, &source->arena, fault);
+	enum verdict verdict = event_decode(&item->event, &item->event.record, topic->name, arena, fault);
 	if (verdict)
 		return verdict;
 	if (topic->kind != TOPIC_OUTSIDE) {
@@ -51,8 +52,47 @@ static enum verdict item_check(struct worker *worker, struct source *source, str
 			return verdict;
 	}
 	if (worker->service->check && topic->kind == TOPIC_OUTSIDE)
-		return worker->service->check(worker->state, item, &source->arena, fault);
-	return item->event.data.p ? event_parse(&item->event, &source->arena, fault) : OK;
+		return worker->service->check(worker->state, item, arena, fault);
+	return item->event.data.p ? event_parse(&item->event, arena, fault) : OK;
+}
+
+/* Decodes and checks; false when it is a stranger's record on a log that somebody else keeps: its keeper makes the dead
+ * letter. */
+static bool item_check(struct worker *worker, struct source *source, struct item *item, struct arena *arena)
+{
+	const struct service_topic *topic = &worker->service->topics[source->topic];
+	const struct bus_record record = item->event.record;
+	struct fault fault = FAULT_NONE;
+	enum verdict verdict = item_decode(worker, source, item, arena, &fault);
+	item->event.record = record;
+	item->event.topic = topic->name;
+	if (verdict && topic->kind != TOPIC_OUTSIDE && !topic->keeper)
+		return false;
+	if (verdict)
+		item_refuse_early(item, &fault, arena);
+	return true;
+}
+
+void read_envelope(struct item *item, struct arena *arena)
+{
+	const struct bus_record record = item->event.record;
+	struct fault ignored = FAULT_NONE;
+	if (event_decode(&item->event, &record, item->event.topic, arena, &ignored))
+		item->event.record = record;
+}
+
+size_t read_check(struct worker *worker, struct source *source, struct item *items, size_t count, struct arena *arena)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct item item = items[i];
+		item.unchecked = false;
+		if (!items[i].unchecked || item_check(worker, source, &item, arena))
+			items[kept++] = item;
+		else
+			worker->counters.skipped++;
+	}
+	return kept;
 }
 
 static bool record_has(const struct bus_record *record, struct str name)
@@ -86,21 +126,14 @@ static void read_record(struct worker *worker, struct source *source, const stru
 		source->first_at = worker_monotonic();
 	arena_grow(&source->arena, &source->items, &source->capacity, source->count + 1, sizeof(*source->items));
 	struct item *item = &source->items[source->count];
-	*item = (struct item){ 0 };
-	struct bus_record copy = record_copy(record, &source->arena);
-	item->event.record = copy;
-	struct fault fault = FAULT_NONE;
-	enum verdict verdict = item_check(worker, source, item, &fault);
-	item->event.record = copy;
-	item->event.topic = topic->name;
-	if (verdict && topic->kind != TOPIC_OUTSIDE && !topic->keeper) {
-		/* A stranger's record on a log that somebody else keeps: its keeper makes the dead letter. */
+	*item = (struct item){ .event = { .record = record_copy(record, &source->arena), .topic = topic->name } };
+	/* After a crash even decoding is only done once it is noted where we are. */
+	item->unchecked = source->careful || source->suspect_until > source->next_offset;
+	if (!item->unchecked && !item_check(worker, source, item, &source->arena)) {
 		source->skipped_to = record->offset + 1;
 		worker->counters.skipped++;
 		return;
 	}
-	if (verdict)
-		item_refuse_early(item, &fault, &source->arena);
 	source->count++;
 	source->bytes += record->value.n + 200;
 }

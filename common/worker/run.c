@@ -55,8 +55,10 @@ static void on_ownership(void *userdata, bool owned, const int *topics, const in
 	worker->assignment_changed = true;
 	for (size_t i = 0; i < count; i++) {
 		struct source *source = source_add(worker, topics[i], partitions[i]);
-		source->release = !owned && source->taken;
+		/* Also when it is not taken at the moment: the service has to hear of it. */
+		source->release = !owned && (source->owned || source->release);
 		source->owned = owned;
+		source->placed = false;
 	}
 	journal_info("%zu lane%s and other partitions %s", count, count == 1 ? "" : "s", owned ? "are ours now" : "are no longer ours");
 	worker->status_at = 0;

@@ -27,7 +27,7 @@ struct source *source_add(struct worker *worker, int topic, int32_t partition)
 	source->topic = topic;
 	source->partition = partition;
 	source->next_due = INSTANT_NONE;
-	source->suspect_until = source->attempt_offset = -1;
+	source->suspect_until = source->survived_offset = -1;
 	snprintf(source->writer, sizeof(source->writer), "%s/%s/%d", worker->service->name,
 		 worker->service->topics[topic].name, partition);
 	worker->sources = mem_resize(worker->sources, (worker->source_count + 1) * sizeof(*worker->sources));
@@ -42,9 +42,9 @@ static void marks_drop(struct source *source)
 	source->mark_count = 0;
 }
 
-static void postings_drop(struct source *source)
+void source_drop_postings(struct source *source, size_t count)
 {
-	while (source->postings) {
+	for (; count > 0 && source->postings; count--) {
 		struct posting *posting = source->postings;
 		source->postings = posting->next;
 		mem_free((void *)(uintptr_t)posting->name.p);
@@ -67,7 +67,6 @@ void source_forget(struct source *source)
 	source->next_due = INSTANT_NONE;
 	source_drop_items(source);
 	marks_drop(source);
-	postings_drop(source);
 }
 
 void sources_forget_all(struct worker *worker)
@@ -79,6 +78,7 @@ void sources_forget_all(struct worker *worker)
 void source_free(struct source *source)
 {
 	source_forget(source);
+	source_drop_postings(source, SIZE_MAX);
 	arena_done(&source->arena);
 	mem_free(source->marks);
 	mem_free(source->acks);
@@ -127,7 +127,8 @@ void source_marks_restore(struct source *source, const struct mark *saved, size_
 {
 	for (size_t i = count; i < source->mark_count; i++)
 		mem_free((void *)(uintptr_t)source->marks[i].writer.p);
-	memcpy(source->marks, saved, count * sizeof(*saved));
+	if (count)
+		memcpy(source->marks, saved, count * sizeof(*saved));
 	source->mark_count = count;
 }
 
@@ -155,8 +156,6 @@ static void source_adopt(struct source *source, const struct db_result *row, boo
 	source->published_seq = db_get_int(row, 0, 5);
 	bool clean = db_get_bool(row, 0, 6);
 	source->suspect_until = db_get_int(row, 0, 7);
-	source->attempt_offset = db_get_int(row, 0, 8);
-	source->attempts = (int)db_get_int(row, 0, 9);
 	/* A row that was left in disorder by another process: whatever it was at may have killed it. */
 	source->careful = !clean && !same_process;
 	source->acked = source->produced = source->published_seq;
@@ -244,7 +243,6 @@ static enum verdict source_take(struct worker *worker, struct source *source, st
 
 enum verdict sources_take(struct worker *worker, struct fault *fault)
 {
-	bool any = worker->assignment_changed;
 	for (size_t i = 0; i < worker->source_count; i++) {
 		struct source *source = worker->sources[i];
 		if (!source->owned || source->taken)
@@ -255,12 +253,15 @@ enum verdict sources_take(struct worker *worker, struct fault *fault)
 			db_rollback(worker->db);
 			return verdict;
 		}
-		any = true;
+		/* Until the consumer is placed, also when we fail in between. */
+		worker->assignment_changed = true;
+		/* The group may take it back while the database answers. */
+		source->release = !source->owned;
 		if (worker->service->owned)
 			worker->service->owned(worker->state, worker->service->topics[source->topic].name,
 					       source->partition, true);
 	}
-	if (!any)
+	if (!worker->assignment_changed)
 		return OK;
 	/* The consumer is positioned anew; what it had fetched for sources that we keep it fetches again. */
 	struct bus_position *positions = arena_alloc(&worker->batch_arena, (worker->source_count + 1) * sizeof(*positions));
@@ -270,12 +271,14 @@ enum verdict sources_take(struct worker *worker, struct fault *fault)
 		if (source->owned && source->taken)
 			positions[count++] = (struct bus_position){ source->topic, source->partition, source->read_next };
 	}
-	worker->watch_pending = true;
 	enum verdict verdict = bus_assign(worker->bus, positions, count, fault);
-	worker->assignment_changed = verdict != OK;
-	for (size_t i = 0; verdict == OK && i < worker->source_count; i++)
-		worker->sources[i]->placed = worker->sources[i]->taken;
-	return verdict;
+	if (verdict)
+		return verdict;
+	for (size_t i = 0; i < worker->source_count; i++)
+		worker->sources[i]->placed = worker->sources[i]->owned && worker->sources[i]->taken;
+	worker->assignment_changed = false;
+	worker->watch_pending = true;
+	return OK;
 }
 
 /* Collects what a beat writes for one source. */
@@ -327,6 +330,8 @@ static void beat_settle(struct worker *worker, const struct beat_columns *beat, 
 		source->published_seq = beat->published[i];
 		source->row_at = monotonic;
 		source->next_due = INSTANT_NONE;
+		if (source == worker->troubled && source->count == 0)
+			worker->troubled = NULL;
 	}
 }
 

@@ -13,7 +13,8 @@ void worker_status(struct worker *worker)
 		owned += worker->sources[i]->owned;
 		taken += worker->sources[i]->owned && worker->sources[i]->taken;
 	}
-	if (!worker->ready && worker->group_joined && !worker->database_down && !worker->broker_down && owned == taken &&
+	bool broker_down = worker->broker_down || worker->topics_unknown;
+	if (!worker->ready && worker->group_joined && !worker->database_down && !broker_down && owned == taken &&
 	    db_connected(worker->db)) {
 		worker->ready = true;
 		(void)sd_notify(0, "READY=1");
@@ -29,7 +30,7 @@ void worker_status(struct worker *worker)
 	if (worker->database_down)
 		(void)sd_notifyf(0, "STATUS=waiting for the database for %lld s",
 				 (long long)((monotonic - worker->database_down_at) / SECOND));
-	else if (worker->broker_down)
+	else if (broker_down)
 		(void)sd_notify(0, "STATUS=waiting for the broker");
 	else if (!worker->ready)
 		(void)sd_notify(0, "STATUS=joining the group");
@@ -62,7 +63,8 @@ void worker_metrics(void *userdata, struct buf *out)
 		{ "aftercare_timer_lateness_seconds", "gauge", "How late the last timer was fired.",
 		  (double)c->lateness / (double)SECOND },
 		{ "aftercare_database_up", "gauge", "1 when the database is reached.", worker->database_down ? 0 : 1 },
-		{ "aftercare_broker_up", "gauge", "1 when the broker is reached.", worker->broker_down ? 0 : 1 },
+		{ "aftercare_broker_up", "gauge", "1 when the broker is reached.",
+		  worker->broker_down || worker->topics_unknown ? 0 : 1 },
 	};
 	for (size_t i = 0; i < array_count(lines); i++)
 		metrics_line(out, lines[i].name, lines[i].type, lines[i].help, "service", name, lines[i].value);
@@ -73,5 +75,5 @@ void worker_metrics(void *userdata, struct buf *out)
 bool worker_healthy(void *userdata)
 {
 	const struct worker *worker = userdata;
-	return worker->ready && !worker->database_down && !worker->broker_down;
+	return worker->ready && !worker->database_down && !worker->broker_down && !worker->topics_unknown;
 }

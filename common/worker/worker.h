@@ -57,6 +57,7 @@ struct item {
 	bool posted;
 	bool refused;              /* set by batch_refuse, or by the checks before the transaction */
 	bool refused_early;        /* by those checks: stays so when the batch is done again */
+	bool unchecked;            /* the worker's: its checks come after a note that somebody may crash in them */
 	enum reason reason;        /* why */
 	struct str detail;
 	int32_t ordinal;           /* facts emitted so far; counted by batch_emit */
@@ -132,7 +133,7 @@ int32_t worker_lane(const struct worker *worker, struct str key);
 
 /* ---- for turn ---- */
 /* Puts an item before `handle` in the next batch of a source that this worker owns; lost when the process ends.
- * `body` is JSON text, copied. False when the source is not owned now. */
+ * `body` is JSON text, copied. False when the source is not taken now. It survives outages and takes, not the loss of the lane. */
 bool worker_post(struct worker *worker, const char *topic, int32_t partition, const char *name, struct str body);
 /* An fd that the loop shall also wait for (readable), for `turn`; -1 takes it away. One per service. */
 void worker_wait_fd(struct worker *worker, int fd);
