@@ -1,70 +1,126 @@
 #!/bin/bash
-# make check: everything that says whether the system is right, on a machine where nothing but git and make needs to be.
+# make check: everything there is to check, from a fresh clone on. Ends with one line `N passed, N failed, N skipped`.
 #
-# Installs, builds twice (plain; with AddressSanitizer and UndefinedBehaviorSanitizer), runs every test, the scenarios on the
-# devbroker with the sanitized daemons and on real Apache Kafka with the plain ones. Where Kafka cannot be had its part is
-# skipped and said so; with CI=true or AFTERCARE_REQUIRE_KAFKA=1 that is a failure. Ends with one line:
-# `N passed, N failed, N skipped`.
+# What is missing of Debian's packages is installed. Built plain and with AddressSanitizer and UndefinedBehaviorSanitizer; on the
+# devbroker the daemons run sanitized, on a real Kafka as they are delivered. Where Kafka cannot be had its tests are skipped, which
+# CI=true or AFTERCARE_REQUIRE_KAFKA=1 makes a failure.
+#
+#   check.sh [PART]...     default: layers unit shell integration scenarios
 set -uo pipefail
-cd "$(dirname "$0")/.."
-export RESULTS
-RESULTS=$(mktemp)
-trap 'rm -f "$RESULTS"' EXIT
-began=$SECONDS
-require=${AFTERCARE_REQUIRE_KAFKA:-$([ "${CI:-}" = true ] && echo 1)}
 
-step() { printf '\n== %s (after %d s)\n' "$*" $((SECONDS - began)); }
-close() {
-	awk '{ p += $1; f += $2; s += $3 } END { printf "\n%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0 }' "$RESULTS"
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+parts=" ${*:-layers unit shell integration scenarios} "
+jobs=$(nproc)
+begin=$SECONDS
+mkdir -p build
+TEST_COUNTS=$(mktemp)
+export TEST_COUNTS
+trap 'rm -f "$TEST_COUNTS"' EXIT
+trap 'exit 130' INT TERM
+unset AFTERCARE_BROKERS AFTERCARE_DATABASE AFTERCARE_DIR AFTERCARE_BIN "${!PG@}"
+
+say() { echo "check: [$(((SECONDS - begin) / 60)):$(printf %02d $(((SECONDS - begin) % 60)))] $*"; }
+wants() { [[ $parts == *" $1 "* ]]; }
+count() { echo "$1 $2 $3" >>"$TEST_COUNTS"; }
+
+finish() {
+	local p=0 f=0 s=0 a b c
+	while read -r a b c; do
+		p=$((p + a)) f=$((f + b)) s=$((s + c))
+	done <"$TEST_COUNTS"
+	say "done"
+	echo "$p passed, $f failed, $s skipped"
+	[ $f = 0 ]
 	exit $?
 }
-# A step that is one test by itself.
-one() { # name, command...
-	local name=$1
-	shift
-	if "$@"; then echo "1 0 0" >>"$RESULTS"; else echo "not ok $name"; echo "0 1 0" >>"$RESULTS"; return 1; fi
+
+broken() { # WHAT: nothing that comes after it would say anything
+	echo "not ok $1"
+	count 0 1 0
+	finish
 }
 
-step "packages"
-one packages deploy/install-packages build run test kafka || close
-step "build"
-one build make -j"$(nproc)" all tests || close
-step "build with AddressSanitizer and UndefinedBehaviorSanitizer"
-one build_asan make -j"$(nproc)" VARIANT=asan all tests || close
+# build VARIANT
+build() {
+	say "building ($1)"
+	if ! make -s -j"$jobs" VARIANT="$1" all tests >"build/check-$1.log" 2>&1; then
+		tail -n 40 "build/check-$1.log"
+		broken "build $1"
+	fi
+	count 1 0 0
+}
 
-step "layers"
-one layers make -s layers
+# group LABEL NAME=VALUE... GROUP [PROGRAM]...: one run of tests/run.sh.
+group() {
+	local label=$1 settings=()
+	shift
+	while [[ $1 == *=* ]]; do
+		settings+=("$1")
+		shift
+	done
+	say "$1 ($label)"
+	env TEST_LABEL="$label" ${settings[@]+"${settings[@]}"} tests/run.sh "$@"
+}
 
-export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-step "unit"
-tests/run.sh unit
-step "unit, sanitized"
-OUT=build/asan tests/run.sh unit
+# ---- what it needs ----
 
-step "Apache Kafka"
-kafka=yes
-if ! deploy/dev/kafka-fetch; then
-	kafka=no
-	if [ -n "$require" ]; then
-		echo "not ok kafka: Apache Kafka cannot be had, and this run demands it"
-		echo "0 1 0" >>"$RESULTS"
-	else
-		echo "skip kafka: Apache Kafka cannot be had here; scenarios, kills and the replay on it are left out"
-		echo "0 0 1" >>"$RESULTS"
+say "packages"
+deploy/install-packages build run test || broken "packages"
+
+kafka=no why=""
+if { deploy/install-packages kafka && deploy/dev/kafka-fetch; } >build/check-kafka.log 2>&1; then
+	kafka=yes
+else
+	why=$(tail -n 1 build/check-kafka.log)
+	tail -n 5 build/check-kafka.log
+	if [ "${CI:-}" = true ] || [ "${AFTERCARE_REQUIRE_KAFKA:-}" = 1 ]; then
+		echo "not ok kafka: a real Kafka is required here and cannot be had: $why"
+		count 0 1 0
 	fi
 fi
 
-step "stack script, SQL, ledger, outages on the devbroker"
-ONLY='stack' tests/run.sh shell
-AFTERCARE_TEST_BROKER=devbroker tests/run.sh integration
-step "scenarios on the devbroker, sanitized daemons"
-AFTERCARE_TEST_BROKER=devbroker AFTERCARE_BIN="$PWD/build/asan/bin" tests/run.sh scenarios
-if [ "$kafka" = yes ]; then
-	step "scenarios on Apache Kafka"
-	AFTERCARE_TEST_BROKER=kafka tests/run.sh scenarios
-	step "kill -9 and outages on Apache Kafka"
-	AFTERCARE_TEST_BROKER=kafka ONLY='kill|outage' tests/run.sh integration
-	step "a real help desk's log, replayed on Apache Kafka"
-	AFTERCARE_TEST_BROKER=kafka ONLY='replay' tests/run.sh shell
+build plain
+if wants unit || wants scenarios; then build asan; fi
+
+# ---- the parts ----
+
+if wants layers; then
+	say "layers"
+	tests/layers.sh build/obj >build/check-layers.log
+	grep -v '^ok ' build/check-layers.log
+	count "$(grep -c '^ok ' build/check-layers.log)" "$(grep -c '^not ok ' build/check-layers.log)" 0
 fi
-close
+
+if wants unit; then
+	group plain unit
+	group asan OUT=build/asan unit
+fi
+
+if wants shell; then
+	if [ $kafka = yes ]; then
+		group plain shell
+	else
+		group devbroker AFTERCARE_TEST_BROKER=devbroker shell
+	fi
+fi
+
+if wants integration; then
+	group devbroker AFTERCARE_TEST_BROKER=devbroker integration
+	if [ $kafka = yes ]; then
+		# What has nothing to do with a broker has been tried.
+		group kafka AFTERCARE_TEST_BROKER=kafka integration test_kill test_outage
+	fi
+fi
+
+if wants scenarios; then
+	group "devbroker, sanitized" AFTERCARE_TEST_BROKER=devbroker OUT=build/asan scenarios
+	if [ $kafka = yes ]; then
+		group kafka AFTERCARE_TEST_BROKER=kafka scenarios
+	fi
+fi
+
+if [ $kafka = no ] && { wants integration || wants scenarios; }; then
+	echo "  skip everything on a real Kafka: $why"
+	count 0 0 1
+fi
+finish

@@ -6,7 +6,10 @@
 # Prints `ok layers NAME` or `not ok layers NAME` with what was found; exit status 1 when anything is not ok.
 set -uo pipefail
 
-[ $# -eq 1 ] && [ -d "$1" ] || { echo "usage: layers.sh OBJDIR" >&2; exit 2; }
+if [ $# -ne 1 ] || [ ! -d "$1" ]; then
+	echo "usage: layers.sh OBJDIR" >&2
+	exit 2
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 obj=$1
 bad=0
@@ -31,7 +34,7 @@ sources() {
 }
 
 # includes DFILE: what the object was made from, one a line, without the object itself.
-includes() { sed '/^$/q' "$1" | tr -s ' \\\n' '\n\n\n' | grep -v ':$' | grep . ; }
+includes() { sed '/^$/q' "$1" | tr -s ' \\' '\n' | grep -v ':$' | grep . ; }
 
 # The headers of the C library and the kernel, by package; a library's header lies among them in /usr/include.
 libc=$(dpkg -L libc6-dev linux-libc-dev 2>/dev/null | grep '^/usr/include/.*\.h$')

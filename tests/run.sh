@@ -1,56 +1,213 @@
 #!/bin/bash
-# tests/run.sh GROUP... : runs the built programs of build/tests/GROUP (unit, integration, scenarios) or the shell tests of
-# tests/integration (shell), prints one line each and all that a failing one said, and closes with
-# `N passed, N failed, N skipped`.
+# Runs built tests of one group, says what fails and why, and counts.
 #
-# OUT=build/asan runs another variant; ONLY=PATTERN only the programs whose name matches; RESULTS=FILE appends
-# "passed failed skipped" lines there and prints no closing line (check.sh adds them up).
+#   run.sh GROUP [NAME]...     unit | integration | scenarios | shell; NAME chooses programs: test_bus, test_stack.sh
+#
+# Environment: OUT (default build; build/asan for the sanitized ones), AFTERCARE_TEST_BROKER (devbroker | kafka), AFTERCARE_BIN
+# (whose daemons run, default OUT/bin), AFTERCARE_TEST_ONLY (a pattern of test names), TEST_COUNTS (a file to add "passed failed
+# skipped" to instead of printing the closing line), TEST_LABEL (said with each program).
+#
+# Scenarios share one stack, unless AFTERCARE_BROKERS and AFTERCARE_DATABASE name one that runs already. Exit status 1 when anything
+# fails.
 set -uo pipefail
-cd "$(dirname "$0")/.."
-out=${OUT:-build} only=${ONLY:-} results=${RESULTS:-}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 2
+out=${OUT:-build}
+group=${1:-}
+case $group in unit | integration | scenarios | shell) shift ;; *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+label=${TEST_LABEL:+ [$TEST_LABEL]}
+patience=${TEST_PATIENCE:-300}
+work=$(mktemp -d)
+stack=""
 passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 
-# Counts what a program said: cmocka's lines, or "ok NAME", "not ok NAME", "skip NAME" of the shell tests.
-count() { # exit status, name, seconds
-	local p f s
-	p=$(grep -cE '^(\[       OK \]|ok )' "$log")
-	f=$(sed -nE 's/^(\[  FAILED  \]|not ok) ([A-Za-z0-9_]+).*/\2/p' "$log" | sort -u | wc -l)
-	s=$(sed -nE 's/^(\[  SKIPPED \]|skip) ([A-Za-z0-9_]+).*/\2/p' "$log" | sort -u | wc -l)
-	# A program that died said nothing of it.
-	[ "$1" = 0 ] || [ "$f" -gt 0 ] || f=1
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	if [ "$f" -gt 0 ]; then
-		printf 'FAILED  %-44s %3d ok, %d failed, exit status %d, %d s\n' "$2" "$p" "$f" "$1" "$3"
-		sed 's/^/        /' "$log" | tail -n 150
-	else
-		printf 'ok      %-44s %3d ok%s, %d s\n' "$2" "$p" "$([ "$s" = 0 ] || echo ", $s skipped")" "$3"
-		grep -E '^skip ' "$log" | sed 's/^/        /'
+# The sanitizers must be heard also where a daemon's exit status is nobody's business: their words go to the daemon's log.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export AFTERCARE_BIN=${AFTERCARE_BIN:-$root/${out#"$root"/}/bin}
+
+cleanup() {
+	[ -z "$stack" ] || stack_down
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+failure() { # NAME TEXTFILE
+	failed=$((failed + 1))
+	echo "not ok $group/$1$label"
+	sed 's/^/    /' "$2" | cut -c1-1000 | tail -n 80
+}
+
+# ---- what a program said ----
+
+# One test a line: VERDICT NAME; what a failing one said stands in $work/said/NAME.
+read_cmocka() { # LOG
+	rm -rf "$work/said"
+	mkdir "$work/said"
+	awk -v dir="$work/said" '
+		/^\[==========\] [0-9]+ test\(s\) run/ { over = 1 }
+		over { next }
+		/^\[ RUN      \] / { name = $4; said = ""; next }
+		/^\[       OK \] / { print "ok", name; name = ""; next }
+		/^\[  SKIPPED \] / { print "skip", name; name = ""; next }
+		/^\[  FAILED  \] / && name != "" { print "failed", name; printf "%s", said > (dir "/" name); close(dir "/" name); name = ""; next }
+		{ said = said $0 "\n" }
+		END { if (name != "") { print "failed", name; printf "%s", said > (dir "/" name) } }
+	' "$1"
+}
+
+# The tests of a cmocka program from its log and exit status.
+judge_program() { # NAME LOG STATUS SECONDS
+	local name=$1 log=$2 status=$3 seconds=$4 verdict test ok=0 bad=0 not=0
+	while read -r verdict test; do
+		case $verdict in
+		ok) ok=$((ok + 1)) ;;
+		skip) not=$((not + 1)) ;;
+		failed)
+			bad=$((bad + 1))
+			failure "$name/$test" "$work/said/$test"
+			;;
+		esac
+	done < <(read_cmocka "$log")
+	if [ "$bad" = 0 ] && { [ "$status" != 0 ] || ! grep -q '^\[==========\] [0-9]* test(s) run' "$log"; }; then
+		# Its setup failed, it crashed, it leaked, or it took too long.
+		bad=1
+		{
+			tail -n 60 "$log"
+			[ "$status" = 124 ] && echo "it took longer than $patience s" || echo "exit status $status"
+		} >"$work/why"
+		failure "$name" "$work/why"
+	fi
+	passed=$((passed + ok)) skipped=$((skipped + not))
+	echo "  $group/$name$label: $ok passed$([ $bad = 0 ] || echo ", $bad failed")$([ $not = 0 ] || echo ", $not skipped") ($seconds s)"
+}
+
+# Lines `ok NAME`, `not ok NAME` and what follows it, `skip NAME reason`.
+judge_script() { # NAME LOG STATUS SECONDS
+	local name=$1 log=$2 status=$3 seconds=$4 ok bad not
+	ok=$(grep -c '^ok ' "$log")
+	not=$(grep -c '^skip ' "$log")
+	bad=$(grep -c '^not ok ' "$log")
+	if [ "$bad" -gt 0 ]; then
+		sed -n '/^not ok /,/^\(ok\|skip\) /p' "$log" | grep -v '^\(ok\|skip\) ' | cut -c1-1000
+		failed=$((failed + bad))
+	elif [ "$status" != 0 ] || [ $((ok + not)) = 0 ]; then
+		bad=1
+		{
+			tail -n 40 "$log"
+			[ "$status" = 124 ] && echo "it took longer than $patience s" || echo "exit status $status"
+		} >"$work/why"
+		failure "$name" "$work/why"
+	fi
+	passed=$((passed + ok)) skipped=$((skipped + not))
+	grep '^skip ' "$log" | sed 's/^/  /'
+	echo "  $group/$name$label: $ok passed$([ "$bad" = 0 ] || echo ", $bad failed")$([ "$not" = 0 ] || echo ", $not skipped") ($seconds s)"
+}
+
+run_one() { # PROGRAM: leaves NAME.log, NAME.status, NAME.seconds
+	local name begin
+	name=$(basename "$1")
+	begin=$(date +%s%N)
+	timeout -k 20 "$patience" "$1" >"$work/$name.log" 2>&1 </dev/null
+	echo $? >"$work/$name.status"
+	echo $((($(date +%s%N) - begin) / 100000000)) | sed 's/\(.\)$/.\1/; s/^\./0./' >"$work/$name.seconds"
+}
+export -f run_one
+export work patience
+
+judge() { # HOW PROGRAM
+	local name
+	name=$(basename "$2")
+	"$1" "$name" "$work/$name.log" "$(cat "$work/$name.status")" "$(cat "$work/$name.seconds")"
+}
+
+# ---- the scenarios' stack ----
+
+stack_down() {
+	local home
+	"$root/deploy/dev/stack" down --dir "$stack" >/dev/null 2>&1
+	home=$(cat "$stack/postgres.path" 2>/dev/null) && case $home in /var/tmp/aftercare-postgres.*) rm -rf "$home" ;; esac
+	rm -rf "$stack/postgres" "$stack/kafka"
+}
+
+stack_up() {
+	local broker=${AFTERCARE_TEST_BROKER:-devbroker} line
+	stack=$root/build/test-stacks/scenarios-$broker
+	stack_down
+	rm -rf "$stack"
+	if ! deploy/dev/stack up --dir "$stack" --broker "$broker" >"$work/up" 2>&1; then
+		failure stack "$work/up"
+		return 1
+	fi
+	while IFS= read -r line; do
+		case $line in AFTERCARE_BROKERS=* | AFTERCARE_DATABASE=* | AFTERCARE_DIR=*) export "${line?}" ;; esac
+	done < <(deploy/dev/stack env --dir "$stack")
+}
+
+# What a sanitizer said in the log of any daemon of a test's stack since we began.
+check_logs() {
+	local logs
+	logs=$(find build/test-stacks/*/log -name '*.log' -newer "$work/begin" 2>/dev/null) || true
+	[ -n "$logs" ] || return 0
+	# shellcheck disable=SC2086 # a list
+	if grep -l -E 'ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:' $logs >"$work/files" 2>/dev/null; then
+		while read -r line; do
+			grep -h -A 25 -E 'ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:' "$line" | head -n 60 >"$work/why"
+			failure "$(basename "$(dirname "$(dirname "$line")")")/$(basename "$line" .log): sanitizer" "$work/why"
+		done <"$work/files"
 	fi
 }
 
-run() { # name, command...
-	local name=$1 began=$SECONDS status
-	shift
-	[[ -z $only || $name =~ $only ]] || return 0
-	timeout --kill-after=10 "${LIMIT:-240}" "$@" >"$log" 2>&1 </dev/null
-	status=$?
-	[ "$status" != 124 ] || echo "not ok timeout: stopped after ${LIMIT:-240} s" >>"$log"
-	count "$status" "$name" $((SECONDS - began))
-}
+# ---- all of it ----
 
-for group; do
-	if [ "$group" = shell ]; then
-		for script in tests/integration/test_*.sh; do run "shell/$(basename "$script" .sh)" bash "$script"; done
-	else
-		# By source, so that a program left over from an older tree is not run, and one that was not built is missed.
-		for source in "tests/$group"/test_*.c; do run "$group/$(basename "$source" .c)" "$out/${source%.c}"; done
-	fi
-done
-if [ -n "$results" ]; then
-	echo "$passed $failed $skipped" >>"$results"
+if [ "$group" = shell ]; then
+	mapfile -t programs < <(printf '%s\n' tests/integration/test_*.sh | sort)
+else
+	mapfile -t programs < <(find "$out/tests/$group" -maxdepth 1 -type f -name 'test_*' -perm -u+x 2>/dev/null | sort)
+fi
+if [ $# -gt 0 ]; then
+	chosen=()
+	for name; do
+		for program in "${programs[@]}"; do [ "$(basename "$program")" != "$name" ] || chosen+=("$program"); done
+	done
+	programs=(${chosen[@]+"${chosen[@]}"})
+fi
+# A program whose source is gone is of an older day.
+if [ "$group" != shell ]; then
+	present=()
+	for program in ${programs[@]+"${programs[@]}"}; do
+		[ ! -e "tests/$group/$(basename "$program").c" ] || present+=("$program")
+	done
+	programs=(${present[@]+"${present[@]}"})
+fi
+if [ ${#programs[@]} = 0 ]; then
+	echo "nothing to run" >"$work/why"
+	failure "(no program in $out/tests/$group)" "$work/why"
+fi
+
+touch "$work/begin"
+how=judge_program
+[ "$group" != shell ] || how=judge_script
+if [ "$group" = unit ]; then
+	# They disturb nobody: as many at once as there are processors, told in order.
+	# shellcheck disable=SC2016 # for the inner bash
+	printf '%s\n' "${programs[@]}" | xargs -P "$(nproc)" -I '{}' bash -c 'run_one "$1"' bash '{}'
+	for program in "${programs[@]}"; do judge $how "$program"; done
+elif [ "$group" != scenarios ] || [ -n "${AFTERCARE_BROKERS:-}" ] || stack_up; then
+	for program in ${programs[@]+"${programs[@]}"}; do
+		run_one "$program"
+		judge $how "$program"
+	done
+fi
+[ -z "$stack" ] || stack_down
+stack=""
+check_logs
+
+if [ -n "${TEST_COUNTS:-}" ]; then
+	echo "$passed $failed $skipped" >>"$TEST_COUNTS"
 else
 	echo "$passed passed, $failed failed, $skipped skipped"
 fi
-[ "$failed" = 0 ]
+[ $failed = 0 ]

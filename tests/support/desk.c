@@ -238,15 +238,6 @@ struct record *const *desk_records(const struct desk *desk, size_t *ret_count)
 
 /* ---- settling ---- */
 
-static int64_t high_watermark(struct desk *desk, const char *topic, int32_t partition)
-{
-	int64_t low, high = -1;
-
-	if (rd_kafka_query_watermark_offsets(desk->consumer, topic, partition, &low, &high, 5000))
-		return -1;
-	return high;
-}
-
 static bool connect_database(struct desk *desk)
 {
 	if (desk->database && PQstatus(desk->database) == CONNECTION_OK)
@@ -275,36 +266,60 @@ static PGresult *sources(struct desk *desk)
 	return NULL;
 }
 
+/* The ends of all these partitions at once, in the place of what stands in the list. */
+static bool ends(struct desk *desk, rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = RD_KAFKA_OFFSET_END;
+	if (rd_kafka_offsets_for_times(desk->consumer, list, 5000))
+		return false;
+	for (int i = 0; i < list->cnt; i++)
+		if (list->elems[i].err)
+			return false;
+	return true;
+}
+
 /* The ends of the topics are asked for after the snapshot: who stood there then had nothing left to read. */
 static bool is_settled(struct desk *desk, void *userdata)
 {
 	PGresult *rows = connect_database(desk) ? sources(desk) : NULL;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(256);
 	bool settled = rows && PQntuples(rows) > 0;
 
 	(void)userdata;
-	for (int i = 0; settled && i < PQntuples(rows); i++)
+	for (int i = 0; settled && i < PQntuples(rows); i++) {
+		const char *topic = PQgetvalue(rows, i, 0);
+		int32_t partition = atoi(PQgetvalue(rows, i, 1));
+
 		settled = PQgetvalue(rows, i, 3)[0] == 't';
+		if (!rd_kafka_topic_partition_list_find(list, topic, partition))
+			rd_kafka_topic_partition_list_add(list, topic, partition);
+	}
+	settled = settled && ends(desk, list);
 	for (int i = 0; settled && i < PQntuples(rows); i++)
 		settled = atoll(PQgetvalue(rows, i, 2)) >=
-			  high_watermark(desk, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)));
+			  rd_kafka_topic_partition_list_find(list, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)))->offset;
+	rd_kafka_topic_partition_list_destroy(list);
 	PQclear(rows);
 	return settled;
 }
 
 static bool is_read(struct desk *desk, void *userdata)
 {
-	rd_kafka_topic_partition_list_t *list = NULL;
+	rd_kafka_topic_partition_list_t *list = NULL, *high;
 	bool all = rd_kafka_assignment(desk->consumer, &list) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 		   rd_kafka_position(desk->consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	(void)userdata;
-	for (int i = 0; all && i < list->cnt; i++) {
-		int64_t high = high_watermark(desk, list->elems[i].topic, list->elems[i].partition);
-
-		all = list->elems[i].offset >= high || (high == 0 && list->elems[i].offset < 0);
-	}
-	if (list)
-		rd_kafka_topic_partition_list_destroy(list);
+	if (!list)
+		return false;
+	high = rd_kafka_topic_partition_list_copy(list);
+	all = all && ends(desk, high);
+	/* A position that is not known yet is of a partition of which nothing was ever read. */
+	for (int i = 0; all && i < list->cnt; i++)
+		all = list->elems[i].offset >= high->elems[i].offset || (high->elems[i].offset == 0 && list->elems[i].offset < 0);
+	rd_kafka_topic_partition_list_destroy(high);
+	rd_kafka_topic_partition_list_destroy(list);
 	return all;
 }
 
