@@ -1,0 +1,14 @@
+/* What the probe*.c files share and tests do not see. */
+#ifndef AFTERCARE_TESTS_SUPPORT_PROBE_INNER_H
+#define AFTERCARE_TESTS_SUPPORT_PROBE_INNER_H
+
+#include "tests/support/probe.h"
+
+/* probe.c: the test's own connection. */
+void probe_connect(struct probe *probe);
+
+/* probe_process.c */
+int probe_free_port(void);
+void probe_write_config(const struct probe *probe);
+
+#endif
