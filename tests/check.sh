@@ -13,10 +13,12 @@ parts=" ${*:-layers unit shell integration scenarios} "
 jobs=$(nproc)
 begin=$SECONDS
 mkdir -p build
-TEST_COUNTS=$(mktemp)
-export TEST_COUNTS
-trap 'rm -f "$TEST_COUNTS"' EXIT
-trap 'exit 130' INT TERM
+work=$(mktemp -d)
+export TEST_COUNTS=$work/counts AFTERCARE_TEST_SECONDS=${AFTERCARE_TEST_SECONDS:-60}
+touch "$TEST_COUNTS"
+trap 'rm -rf "$work"' EXIT
+# What runs in the background does not hear a Ctrl-C; with us it ends whatever we have started.
+trap 'trap "" TERM; kill -TERM 0; wait; exit 130' INT TERM
 unset AFTERCARE_BROKERS AFTERCARE_DATABASE AFTERCARE_DIR AFTERCARE_BIN "${!PG@}"
 
 say() { echo "check: [$(((SECONDS - begin) / 60)):$(printf %02d $(((SECONDS - begin) % 60)))] $*"; }
@@ -50,16 +52,22 @@ build() {
 	count 1 0 0
 }
 
-# group LABEL NAME=VALUE... GROUP [PROGRAM]...: one run of tests/run.sh.
+# group LABEL NAME=VALUE... GROUP [PROGRAM]...: one run of tests/run.sh, told in one piece when it is over.
 group() {
-	local label=$1 settings=()
+	local label=$1 settings=() out
 	shift
 	while [[ $1 == *=* ]]; do
 		settings+=("$1")
 		shift
 	done
-	say "$1 ($label)"
-	env TEST_LABEL="$label" ${settings[@]+"${settings[@]}"} tests/run.sh "$@"
+	out=$(mktemp "$work/out.XXXXXX")
+	say "$1 ($label) ..."
+	env TEST_LABEL="$label" ${settings[@]+"${settings[@]}"} tests/run.sh "$@" >"$out" 2>&1
+	{
+		flock 9
+		cat "$out"
+		say "$1 ($label): over"
+	} 9>"$work/lock"
 }
 
 # ---- what it needs ----
@@ -91,33 +99,32 @@ if wants layers; then
 	count "$(grep -c '^ok ' build/check-layers.log)" "$(grep -c '^not ok ' build/check-layers.log)" 0
 fi
 
-if wants unit; then
-	group plain unit
-	group asan OUT=build/asan unit
-fi
-
-if wants shell; then
-	if [ $kafka = yes ]; then
-		group plain shell
-	else
-		group devbroker AFTERCARE_TEST_BROKER=devbroker shell
-	fi
-fi
-
-if wants integration; then
-	group devbroker AFTERCARE_TEST_BROKER=devbroker integration
-	if [ $kafka = yes ]; then
+# Two at a time: most of it is waiting, for a deadline, a restart, a session's end.
+one_lane() {
+	if wants integration; then
+		group devbroker AFTERCARE_TEST_BROKER=devbroker integration
 		# What has nothing to do with a broker has been tried.
-		group kafka AFTERCARE_TEST_BROKER=kafka integration test_kill test_outage
+		[ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration test_kill test_outage
 	fi
-fi
-
-if wants scenarios; then
-	group "devbroker, sanitized" AFTERCARE_TEST_BROKER=devbroker OUT=build/asan scenarios
-	if [ $kafka = yes ]; then
-		group kafka AFTERCARE_TEST_BROKER=kafka scenarios
+	! wants unit || group plain unit
+}
+other_lane() {
+	! wants unit || group asan OUT=build/asan unit
+	if wants scenarios; then
+		group "devbroker, sanitized" AFTERCARE_TEST_BROKER=devbroker OUT=build/asan scenarios
+		[ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka scenarios
 	fi
-fi
+	if wants shell; then
+		if [ $kafka = yes ]; then
+			group plain shell
+		else
+			group devbroker AFTERCARE_TEST_BROKER=devbroker shell
+		fi
+	fi
+}
+one_lane &
+other_lane &
+wait
 
 if [ $kafka = no ] && { wants integration || wants scenarios; }; then
 	echo "  skip everything on a real Kafka: $why"

@@ -47,7 +47,7 @@ read_cmocka() { # LOG
 	rm -rf "$work/said"
 	mkdir "$work/said"
 	awk -v dir="$work/said" '
-		/^\[==========\] [0-9]+ test\(s\) run/ { over = 1 }
+		/^\[==========\] / { over = $2 != "Running" }
 		over { next }
 		/^\[ RUN      \] / { name = $4; said = ""; next }
 		/^\[       OK \] / { print "ok", name; name = ""; next }
@@ -110,7 +110,7 @@ run_one() { # PROGRAM: leaves NAME.log, NAME.status, NAME.seconds
 	local name begin
 	name=$(basename "$1")
 	begin=$(date +%s%N)
-	timeout -k 20 "$patience" "$1" >"$work/$name.log" 2>&1 </dev/null
+	timeout --foreground -k 20 "$patience" "$1" >"$work/$name.log" 2>&1 </dev/null
 	echo $? >"$work/$name.status"
 	echo $((($(date +%s%N) - begin) / 100000000)) | sed 's/\(.\)$/.\1/; s/^\./0./' >"$work/$name.seconds"
 }

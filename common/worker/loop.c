@@ -157,7 +157,8 @@ static bool worker_topics(struct worker *worker)
 		if (bus_partitions(worker->bus, topic, &count, 500, &fault)) {
 			if (!worker->topics_unknown) {
 				worker->topics_unknown = true;
-				journal_warning("broker: %s; waiting, no more lines until it is there", fault.text);
+				if (!worker->broker_down)
+					journal_warning("broker: %s; waiting, no more lines until it is there", fault.text);
 				worker->status_at = 0;
 			}
 			return false;

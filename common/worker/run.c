@@ -79,9 +79,10 @@ static void on_delivered(void *userdata, bool ok, uint64_t tag, int64_t seq, con
 static void on_reachable(void *userdata, bool down, const char *why)
 {
 	struct worker *worker = userdata;
-	if (down && !worker->broker_down)
+	/* One line each way for one outage: at a start it is told by the topics that are not known. */
+	if (down && !worker->broker_down && !worker->topics_unknown)
 		journal_warning("broker: %s; everything waits, no more lines until it is back", why);
-	if (!down && worker->broker_down)
+	if (!down && worker->broker_down && !worker->topics_unknown)
 		journal_notice("broker: back");
 	worker->broker_down = down;
 	worker->status_at = 0;
