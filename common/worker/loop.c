@@ -18,6 +18,7 @@
 #define RECONNECT_FIRST (50 * MILLISECOND)
 #define PRODUCER_PAUSE (500 * MILLISECOND)
 #define CLOCK_JUMP (2 * SECOND)
+#define CLOCK_APART (100 * MILLISECOND)
 #define CLOCK_HOLD (10 * SECOND)
 #define TIMERS_BETWEEN_EVENTS (100 * MILLISECOND)
 
@@ -48,7 +49,11 @@ instant worker_now(struct worker *worker)
  * everything at once, and somebody should look first. */
 static void clock_watch(struct worker *worker)
 {
-	int64_t offset = wall_clock() - worker_monotonic();
+	int64_t before = worker_monotonic(), wall = wall_clock(), after = worker_monotonic();
+	/* Put aside between the two clocks, we cannot compare them; the next turn can. */
+	if (after - before > CLOCK_APART)
+		return;
+	int64_t offset = wall - (before + after) / 2;
 	int64_t moved = offset - worker->wall_offset;
 	if (worker->wall_offset != 0 && (moved > CLOCK_JUMP || moved < -CLOCK_JUMP)) {
 		worker->timers_held_until = worker_monotonic() + CLOCK_HOLD;
