@@ -164,18 +164,27 @@ static void make_producer(struct probe *probe)
 
 int probe_open(void **state)
 {
+	return probe_open_on(state, NULL);
+}
+
+int probe_open_on(void **state, const char *brokers)
+{
 	struct probe *probe = calloc(1, sizeof(*probe));
 
 	*state = probe;
+	probe->instance = 1;
 	strcpy(probe->directory, "/tmp/aftercare-probe-XXXXXX");
 	if (!mkdtemp(probe->directory) || !postgres_start(&probe->postgres))
 		return 1;
 	probe_connect(probe);
 	create_tables(probe);
-	probe->port = probe_free_port();
-	snprintf(probe->brokers, sizeof(probe->brokers), "127.0.0.1:%d", probe->port);
-	probe_broker_start(probe);
-	probe_write_config(probe);
+	if (brokers) {
+		snprintf(probe->brokers, sizeof(probe->brokers), "%s", brokers);
+	} else {
+		probe->port = probe_free_port();
+		snprintf(probe->brokers, sizeof(probe->brokers), "127.0.0.1:%d", probe->port);
+		probe_broker_start(probe);
+	}
 	make_producer(probe);
 	return 0;
 }
@@ -186,7 +195,8 @@ int probe_calm(void **state)
 
 	if (probe->daemon > 0)
 		kill(probe->daemon, SIGCONT);
-	kill(probe->broker, SIGCONT);
+	if (probe->broker > 0)
+		kill(probe->broker, SIGCONT);
 	if (PQtransactionStatus(probe->sql) != PQTRANS_IDLE)
 		probe_do(probe, "rollback");
 	probe_do(probe, "select pg_advisory_unlock_all()");

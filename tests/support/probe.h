@@ -45,8 +45,9 @@ struct probe {
 	pid_t broker, daemon;
 	rd_kafka_t *producer;
 	size_t undelivered;
-	int starts;
 	int port;                     /* of the broker */
+	int instance;                 /* of the daemon; a copy of the struct with another one and no daemon starts a second */
+	const char *settings;         /* further lines of its configuration, or NULL */
 	bool phantoms;                /* the log may have facts that the database has lost (a failover was played) */
 };
 
@@ -56,6 +57,8 @@ void probe_daemon(int argc, char **argv);
 /* ---- what it lives on ---- */
 /* Group fixtures; *state is the struct probe *. */
 int probe_open(void **state);
+/* On a broker that is there already. */
+int probe_open_on(void **state, const char *brokers);
 int probe_close(void **state);
 /* Before each test: what one that failed may have left held, stopped or switched on is let go, and the daemon runs. */
 int probe_calm(void **state);

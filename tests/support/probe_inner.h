@@ -9,6 +9,5 @@ void probe_connect(struct probe *probe);
 
 /* probe_process.c */
 int probe_free_port(void);
-void probe_write_config(const struct probe *probe);
 
 #endif

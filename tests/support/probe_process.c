@@ -103,17 +103,14 @@ void probe_broker_stop(struct probe *probe)
 	end(&probe->broker, SIGKILL);
 }
 
-void probe_write_config(const struct probe *probe)
+static void write_config(const struct probe *probe, const char *path)
 {
-	char path[100];
-	FILE *config;
+	FILE *config = fopen(path, "w");
 
-	snprintf(path, sizeof(path), "%s/probe.conf", probe->directory);
-	config = fopen(path, "w");
 	assert_non_null(config);
-	fprintf(config, "brokers = %s\ndatabase = %s user=aftercare_probe\ndirectory = %s\nreconnect_max = 200ms\n"
-			"kafka.session.timeout.ms = 12000\nkafka.heartbeat.interval.ms = 100\nkafka.fetch.wait.max.ms = 200\n",
-		probe->brokers, probe->postgres.conninfo, probe->directory);
+	fprintf(config, "brokers = %s\ndatabase = %s user=aftercare_probe\ndirectory = %s\nreconnect_max = 200ms\ninstance = %d\n"
+			"kafka.session.timeout.ms = 12000\nkafka.heartbeat.interval.ms = 100\nkafka.fetch.wait.max.ms = 200\n%s",
+		probe->brokers, probe->postgres.conninfo, probe->directory, probe->instance, probe->settings ? probe->settings : "");
 	fclose(config);
 }
 
@@ -125,9 +122,9 @@ void probe_start(struct probe *probe)
 
 	if (probe_runs(probe))
 		return;
-	snprintf(path, sizeof(path), "%s/probe.conf", probe->directory);
+	snprintf(path, sizeof(path), "%s/probe-%d.conf", probe->directory, probe->instance);
+	write_config(probe, path);
 	log = open_log(probe, "log");
-	probe->starts++;
 	probe->daemon = fork();
 	if (probe->daemon == 0) {
 		dup2(log, 1);
