@@ -11,10 +11,6 @@
 
 #include "common/io/ident.h"
 
-#define CRASHES_ALLOWED 3
-
-enum work { WORK_ITEMS, WORK_POSTINGS, WORK_TIMERS };
-
 /* Queues BEGIN and the compare-and-set; for rows beside a lane also that lane's lock. */
 static void batch_queue_begin(struct worker *worker, struct source *source, int64_t next)
 {
@@ -100,7 +96,7 @@ static void items_reset(struct item *items, size_t count)
 	}
 }
 
-static void item_refuse(struct item *item, const struct fault *fault, struct arena *arena)
+void item_refuse(struct item *item, const struct fault *fault, struct arena *arena)
 {
 	item->refused = item->refused_early = true;
 	item->reason = fault->reason ? fault->reason : REASON_POISON;
@@ -164,11 +160,8 @@ static enum verdict batch_effects(struct batch_inner *inner, const struct publis
 	return db_sync(worker->db, fault);
 }
 
-/* One transaction; rolled back unless OK. *count falls by the repeats that were dropped from `items`. `refuse_timer` (else
- * NULL) is what the database said to the one timer that is about to be fired. */
-static enum verdict batch_transaction(struct worker *worker, struct source *source, enum work work, struct item *items,
-				      size_t *count, int64_t next, size_t limit, const struct fault *refuse_timer,
-				      struct fault *fault)
+enum verdict batch_transaction(struct worker *worker, struct source *source, enum work work, struct item *items,
+			       size_t *count, int64_t next, size_t limit, const struct fault *refuse_timer, struct fault *fault)
 {
 	struct batch_inner inner = {
 		.batch = { .worker = worker, .arena = &worker->batch_arena, .db = worker->db,
@@ -190,6 +183,8 @@ static enum verdict batch_transaction(struct worker *worker, struct source *sour
 		struct db_params id = { .arena = &worker->batch_arena };
 		db_int(&id, source->id);
 		db_queue(worker->db, "source_next_due", &id);
+		if (source->careful_timers)
+			db_queue(worker->db, "source_attempt_over", &id);
 	}
 	enum verdict verdict = db_sync(worker->db, fault);
 	if (verdict) {
@@ -234,10 +229,8 @@ static enum verdict batch_transaction(struct worker *worker, struct source *sour
 	return OK;
 }
 
-/* The same with a refusal of the database narrowed down to the item that causes it. *ret_done (may be NULL) counts the
- * items that are behind us, also when the verdict is not OK. */
-static enum verdict batch_narrowed(struct worker *worker, struct source *source, enum work work, struct item *items,
-				   size_t count, int64_t next, size_t *ret_done, struct fault *fault)
+enum verdict batch_narrowed(struct worker *worker, struct source *source, enum work work, struct item *items, size_t count,
+			    int64_t next, size_t *ret_done, struct fault *fault)
 {
 	size_t done = count;
 	enum verdict verdict = batch_transaction(worker, source, work, items, &count, next, BATCH_EVENTS_MAX, NULL, fault);
@@ -261,138 +254,4 @@ static enum verdict batch_narrowed(struct worker *worker, struct source *source,
 			*ret_done = i + 1;
 	}
 	return OK;
-}
-
-/* A compare-and-set of its own before a try. *ret_attempts (NULL: only the note) comes with the count that we have survived
- * and leaves with the one in force. */
-static enum verdict careful_note(struct worker *worker, struct source *source, const char *statement, int64_t suspect_until,
-				 int *ret_attempts, struct fault *fault)
-{
-	struct db_params params = { .arena = &worker->batch_arena };
-	db_int(&params, source->id);
-	db_int(&params, source->epoch);
-	db_int(&params, source->next_offset);
-	db_int(&params, source->out_seq);
-	db_int(&params, ret_attempts ? *ret_attempts : suspect_until);
-	const struct db_result *rows = NULL;
-	enum verdict verdict = db_run(worker->db, statement, &params, &rows, fault);
-	if (verdict)
-		return verdict;
-	if (db_affected(rows) != 1) {
-		worker->counters.retries++;
-		source_forget(source);
-		return OK;
-	}
-	if (ret_attempts)
-		*ret_attempts = (int)db_get_int(rows, 0, 0);
-	return OK;
-}
-
-/* Another process died over this row. Its first batch is tried with a note in the row; if that dies too, the take after it
- * finds the note and comes here with one event at a time, each counted before it is tried. */
-static enum verdict batch_one_by_one(struct worker *worker, struct source *source, struct item *items, size_t count,
-				     int64_t next, struct arena *arena, struct fault *fault)
-{
-	for (size_t i = 0; i < count && source->taken; i++) {
-		int64_t step = i + 1 < count ? items[i].event.record.offset + 1 : next, at = source->next_offset;
-		/* A try that an outage ended was no crash: we live. It is not counted twice, unless somebody else counted too. */
-		int attempts = source->survived_offset == at ? source->survived : -1;
-		size_t one = 1;
-		enum verdict verdict = careful_note(worker, source, "source_attempt", 0, &attempts, fault);
-		if (verdict || !source->taken)
-			return verdict;
-		if (attempts > CRASHES_ALLOWED) {
-			items[i].refused = items[i].refused_early = true;
-			items[i].reason = REASON_POISON;
-			items[i].detail = STR("the daemon crashed on it three times");
-			/* Its name, for whoever looks; unless that is what kills. */
-			if (items[i].unchecked && attempts == CRASHES_ALLOWED + 1)
-				read_envelope(&items[i], arena);
-			items[i].unchecked = false;
-		}
-		one = read_check(worker, source, &items[i], one, arena);
-		verdict = batch_narrowed(worker, source, WORK_ITEMS, &items[i], one, step, NULL, fault);
-		if (verdict || !source->taken) {
-			source->survived_offset = at;
-			source->survived = attempts;
-			return verdict;
-		}
-	}
-	return OK;
-}
-
-enum verdict batch_run_items(struct worker *worker, struct source *source, struct fault *fault)
-{
-	struct item *items = source->items;
-	size_t count = source->count;
-	int64_t next = items[count - 1].event.record.offset + 1;
-	if (source->skipped_to > next)
-		next = source->skipped_to;
-	/* While the database works, more is read into the source: it gets the spare arena, we keep what is in this one. */
-	struct arena held = source->arena;
-	source->arena = worker->spare_arena;
-	worker->spare_arena = (struct arena){ 0 };
-	source->items = NULL;
-	source->count = source->capacity = source->bytes = 0;
-
-	enum verdict verdict = OK;
-	if (source->suspect_until > source->next_offset) {
-		verdict = batch_one_by_one(worker, source, items, count, next, &held, fault);
-	} else {
-		if (source->careful) {
-			verdict = careful_note(worker, source, "source_suspect", next, NULL, fault);
-			if (verdict == OK && source->taken) {
-				source->careful = false;
-				source->suspect_until = -1;
-			}
-		}
-		if (verdict == OK && source->taken) {
-			count = read_check(worker, source, items, count, &held);
-			verdict = batch_narrowed(worker, source, WORK_ITEMS, items, count, next, NULL, fault);
-		}
-	}
-	arena_reset(&held);
-	worker->spare_arena = held;
-	return verdict;
-}
-
-enum verdict batch_run_postings(struct worker *worker, struct source *source, struct fault *fault)
-{
-	size_t count = 0;
-	for (struct posting *posting = source->postings; posting; posting = posting->next)
-		count++;
-	if (count > BATCH_EVENTS_MAX)
-		count = BATCH_EVENTS_MAX;
-	struct item *items = arena_zero(&worker->batch_arena, count * sizeof(*items));
-	struct posting *posting = source->postings;
-	for (size_t i = 0; i < count; i++, posting = posting->next) {
-		items[i].posted = true;
-		items[i].event.name = str_copy(&worker->batch_arena, posting->name);
-		items[i].event.data = str_copy(&worker->batch_arena, posting->body);
-		items[i].event.time = INSTANT_NONE;
-		struct fault ignored = FAULT_NONE;
-		if (posting->body.n && event_parse(&items[i].event, &worker->batch_arena, &ignored))
-			return fault_set(fault, FATAL, "a posting \"%.*s\" of the service is no JSON", STR_ARG(posting->name));
-	}
-	size_t done = 0;
-	enum verdict verdict = batch_narrowed(worker, source, WORK_POSTINGS, items, count, source->next_offset, &done, fault);
-	source_drop_postings(source, done);
-	return verdict;
-}
-
-enum verdict batch_run_timers(struct worker *worker, struct source *source, struct fault *fault)
-{
-	int64_t next = source->next_offset;
-	size_t none = 0;
-	enum verdict verdict = batch_transaction(worker, source, WORK_TIMERS, NULL, &none, next, BATCH_EVENTS_MAX, NULL, fault);
-	if (verdict != REJECT)
-		return verdict;
-	/* One at a time; the one that is refused alone is fired as a dead letter. */
-	*fault = FAULT_NONE;
-	verdict = batch_transaction(worker, source, WORK_TIMERS, NULL, &none, next, 1, NULL, fault);
-	if (verdict != REJECT)
-		return verdict;
-	struct fault refusal = *fault;
-	*fault = FAULT_NONE;
-	return batch_transaction(worker, source, WORK_TIMERS, NULL, &none, next, 1, &refusal, fault);
 }

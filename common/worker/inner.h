@@ -81,10 +81,10 @@ struct source {
 	int64_t timers_at;         /* monotonic time of the last firing */
 	int64_t pruned_to;         /* seq up to which the outbox is known to be cleared */
 
-	/* a crash came before us: see batch_one_by_one */
-	bool careful;
+	/* a crash came before us: see work.c */
+	bool careful, careful_timers, single_timers;
 	int64_t suspect_until;
-	int64_t survived_offset;   /* where a try of ours ended without a crash, and the attempts counted by then */
+	int64_t survived_what;     /* what a try of ours ended without a crash of, and the attempts counted by then */
 	int survived;
 	bool anew;                 /* next batch is the first after a take or a rollback */
 };
@@ -137,7 +137,7 @@ struct worker {
 	bool watch_pending;
 	int64_t status_at;
 	uint64_t status_events;
-	int64_t prune_at;
+	int64_t prune_at, report_at;
 	int wait_fd;
 	int64_t wake_at;           /* monotonic; INT64_MAX: not asked for */
 
@@ -147,10 +147,13 @@ struct worker {
 	struct counters counters;
 };
 
+/* ---- clock.c ---- */
 /* Monotonic microseconds. */
 int64_t worker_monotonic(void);
 /* `now` of a batch: the wall clock, never behind an earlier answer. */
 instant worker_now(struct worker *worker);
+/* Once a turn: holds the timers for a while when the wall clock has jumped. */
+void worker_clock_watch(struct worker *worker);
 
 /* ---- source.c ---- */
 struct source *source_find(struct worker *worker, int topic, int32_t partition);
@@ -194,9 +197,21 @@ struct batch_inner {
 	size_t timer_count, timer_capacity;
 	uint64_t repeats;
 };
+enum work { WORK_ITEMS, WORK_POSTINGS, WORK_TIMERS };
+/* One transaction; rolled back unless OK. OK also when the source turned out to be somebody else's: then it is not taken any
+ * more and nothing was done. *count falls by the repeats that were dropped from `items`; of timers it is not used, `limit` says
+ * how many. `refuse_timer` (else NULL) is why the one timer that is about to be fired becomes a dead letter. */
+enum verdict batch_transaction(struct worker *worker, struct source *source, enum work work, struct item *items, size_t *count,
+			       int64_t next, size_t limit, const struct fault *refuse_timer, struct fault *fault) must_check;
+/* The same with a refusal of the database narrowed down to the item that causes it. *ret_done (may be NULL) counts the
+ * items that are behind us, also when the verdict is not OK. */
+enum verdict batch_narrowed(struct worker *worker, struct source *source, enum work work, struct item *items, size_t count,
+			    int64_t next, size_t *ret_done, struct fault *fault) must_check;
+void item_refuse(struct item *item, const struct fault *fault, struct arena *arena);
+
+/* ---- work.c ---- */
 /* What waits at a source, records or postings, in one transaction (one at a time after a crash or a refusal of the
- * database); publishes what it gave. OK also when the source turned out to be somebody else's: then it is not taken any
- * more and nothing was done. */
+ * database); publishes what it gave. OK as with batch_transaction. */
 enum verdict batch_run_items(struct worker *worker, struct source *source, struct fault *fault) must_check;
 enum verdict batch_run_postings(struct worker *worker, struct source *source, struct fault *fault) must_check;
 /* Fires what is due, at most one batch of it. */

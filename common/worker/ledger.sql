@@ -24,7 +24,7 @@ returning s.id, s.epoch, s.incarnation, s.next_offset, s.out_seq, s.published_se
 -- The topic was made anew: begin again at its start; what we issue from here on is of a new incarnation.
 -- name: source_rewind
 update source
-   set next_offset = $2::int8,
+   set next_offset = $2::int8, suspect_until = -1,
        incarnation = greatest(incarnation + 1, floor(extract(epoch from clock_timestamp()) * 1000)::int8)
  where id = $1::int8
 returning incarnation
@@ -50,14 +50,17 @@ update source set out_seq = out_seq + $2::int8 where id = $1::int8
 update source set suspect_until = $5::int8, seen_at = clock_timestamp()
  where id = $1::int8 and epoch = $2::int8 and next_offset = $3::int8 and out_seq = $4::int8
 
--- $5: the count that the caller lived to tell of (an outage ended that try); -1: none.
+-- $5: the count that the caller lived to tell of (an outage ended that try); -1: none. $6: what is tried: an offset; -2: timers.
 -- name: source_attempt
 update source
-   set attempts = case when attempt_offset = next_offset and attempts = $5::int8 then attempts
-                       when attempt_offset = next_offset then attempts + 1 else 1 end,
-       attempt_offset = next_offset, seen_at = clock_timestamp()
+   set attempts = case when attempt_offset = $6::int8 and attempts = $5::int8 then attempts
+                       when attempt_offset = $6::int8 then attempts + 1 else 1 end,
+       attempt_offset = $6::int8, seen_at = clock_timestamp()
  where id = $1::int8 and epoch = $2::int8 and next_offset = $3::int8 and out_seq = $4::int8
 returning attempts
+
+-- name: source_attempt_over
+update source set attempts = 0 where id = $1::int8
 
 -- name: source_beat
 update source s

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/io/journal.h"
 
@@ -16,57 +15,9 @@
 #define WATCH_EVERY (200 * MILLISECOND)
 #define BATCH_AGE (10 * MILLISECOND)
 #define RECONNECT_FIRST (50 * MILLISECOND)
+#define REPORT_EVERY (5 * SECOND)
 #define PRODUCER_PAUSE (500 * MILLISECOND)
-#define CLOCK_JUMP (2 * SECOND)
-#define CLOCK_APART (100 * MILLISECOND)
-#define CLOCK_HOLD (10 * SECOND)
 #define TIMERS_BETWEEN_EVENTS (100 * MILLISECOND)
-
-int64_t worker_monotonic(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
-}
-
-static int64_t wall_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
-}
-
-instant worker_now(struct worker *worker)
-{
-	instant now = wall_clock();
-	if (now < worker->now_floor)
-		return worker->now_floor;
-	worker->now_floor = now;
-	return now;
-}
-
-/* A wall clock that jumps against the monotonic one holds the timers for a while: one step forward would breach
- * everything at once, and somebody should look first. */
-static void clock_watch(struct worker *worker)
-{
-	int64_t before = worker_monotonic(), wall = wall_clock(), after = worker_monotonic();
-	/* Put aside between the two clocks, we cannot compare them; the next turn can. */
-	if (after - before > CLOCK_APART)
-		return;
-	int64_t offset = wall - (before + after) / 2;
-	int64_t moved = offset - worker->wall_offset;
-	if (worker->wall_offset != 0 && (moved > CLOCK_JUMP || moved < -CLOCK_JUMP)) {
-		worker->timers_held_until = worker_monotonic() + CLOCK_HOLD;
-		journal_error("the clock jumped by %lld ms; timers are held for 10 s, then the new time is believed",
-			      (long long)(moved / MILLISECOND));
-	}
-	worker->wall_offset = offset;
-	if (worker->timers_held_until && worker_monotonic() >= worker->timers_held_until) {
-		worker->timers_held_until = 0;
-		/* Also when it is earlier: else everything would be early until it has caught up. */
-		worker->now_floor = wall_clock();
-	}
-}
 
 void worker_database_trouble(struct worker *worker, const struct fault *fault)
 {
@@ -234,9 +185,15 @@ static bool worker_mend(struct worker *worker)
 
 /* ---- work ---- */
 
+/* Not while the clock is doubted or records are under suspicion. */
+static bool timers_wait(const struct worker *worker, const struct source *source)
+{
+	return source->next_due == INSTANT_NONE || worker->timers_held_until || source->suspect_until > source->next_offset;
+}
+
 static bool timers_due(struct worker *worker, const struct source *source, bool records_wait)
 {
-	if (source->next_due == INSTANT_NONE || worker->timers_held_until || source->next_due > worker_now(worker))
+	if (timers_wait(worker, source) || source->next_due > worker_now(worker))
 		return false;
 	/* What waits to be read may stop a clock in time: events first, but timers never starve. */
 	return !records_wait || worker_monotonic() - source->timers_at >= TIMERS_BETWEEN_EVENTS;
@@ -351,6 +308,23 @@ static void worker_prune(struct worker *worker)
 	}
 }
 
+/* Kafka hears of our positions for lag tools only; nothing ever reads them back. */
+static void worker_report(struct worker *worker)
+{
+	int64_t monotonic = worker_monotonic();
+	if (monotonic < worker->report_at)
+		return;
+	worker->report_at = monotonic + REPORT_EVERY;
+	struct bus_position *positions = arena_alloc(&worker->batch_arena, (worker->source_count + 1) * sizeof(*positions));
+	size_t count = 0;
+	for (size_t i = 0; i < worker->source_count; i++) {
+		const struct source *source = worker->sources[i];
+		if (source->owned && source->placed)
+			positions[count++] = (struct bus_position){ source->topic, source->partition, source->next_offset };
+	}
+	bus_report_positions(worker->bus, positions, count);
+}
+
 static int64_t worker_wait(const struct worker *worker, instant now, bool able)
 {
 	int64_t wait = WAIT_MAX, monotonic = worker_monotonic();
@@ -361,7 +335,7 @@ static int64_t worker_wait(const struct worker *worker, instant now, bool able)
 		const struct source *source = worker->sources[i];
 		if (!source->taken)
 			continue;
-		if (source->next_due != INSTANT_NONE && !worker->timers_held_until && source->next_due - now < wait)
+		if (!timers_wait(worker, source) && source->next_due - now < wait)
 			wait = source->next_due - now;
 		if (source->count && source->first_at + BATCH_AGE - monotonic < wait)
 			wait = source->first_at + BATCH_AGE - monotonic;
@@ -380,7 +354,7 @@ int64_t worker_turn(struct worker *worker)
 	arena_reset(&worker->batch_arena);
 	bus_serve(worker->bus);
 	bool drained = read_records(worker, READ_AHEAD) < READ_AHEAD;
-	clock_watch(worker);
+	worker_clock_watch(worker);
 	bool worked = false, able = worker_topics(worker) && worker_mend(worker);
 	if (able) {
 		for (size_t i = 0; i < worker->source_count && !worker->stopping; i++) {
@@ -396,6 +370,7 @@ int64_t worker_turn(struct worker *worker)
 			worker_watch(worker);
 		if (db_connected(worker->db))
 			worker_prune(worker);
+		worker_report(worker);
 	}
 	instant now = worker_now(worker);
 	worker->wake_at = INT64_MAX;

@@ -27,7 +27,7 @@ struct source *source_add(struct worker *worker, int topic, int32_t partition)
 	source->topic = topic;
 	source->partition = partition;
 	source->next_due = INSTANT_NONE;
-	source->suspect_until = source->survived_offset = -1;
+	source->suspect_until = source->survived_what = -1;
 	snprintf(source->writer, sizeof(source->writer), "%s/%s/%d", worker->service->name,
 		 worker->service->topics[topic].name, partition);
 	worker->sources = mem_resize(worker->sources, (worker->source_count + 1) * sizeof(*worker->sources));
@@ -157,7 +157,8 @@ static void source_adopt(struct source *source, const struct db_result *row, boo
 	bool clean = db_get_bool(row, 0, 6);
 	source->suspect_until = db_get_int(row, 0, 7);
 	/* A row that was left in disorder by another process: whatever it was at may have killed it. */
-	source->careful = !clean && !same_process;
+	source->careful = source->careful_timers = !clean && !same_process;
+	source->single_timers = false;
 	source->acked = source->produced = source->published_seq;
 	source->read_next = source->next_offset;
 	source->skipped_to = 0;
@@ -184,6 +185,7 @@ static enum verdict source_rewind_if_lost(struct worker *worker, struct source *
 	if (verdict)
 		return verdict;
 	source->next_offset = source->read_next = low;
+	source->suspect_until = -1;
 	source->incarnation = db_get_int(rows, 0, 0);
 	worker->rewound++;
 	return OK;

@@ -125,12 +125,46 @@ static void test_a_daemon_stops_within_a_transaction(void **state)
 	expect_once(probe, "within", PER_ROUND);
 }
 
+/* For tools that ask Kafka how far a group has come. */
+static void test_positions_are_told_to_kafka(void **state)
+{
+	struct probe *probe = *state;
+	static const char *const topics[] = { TOPIC_INBOUND, TOPIC_TICKETS };
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	long deadline = stack_deadline();
+	int right = 0;
+	rd_kafka_t *asker;
+	char why[200];
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", probe->brokers, why, sizeof(why));
+	rd_kafka_conf_set(conf, "group.id", "aftercare-probe", why, sizeof(why));
+	asker = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+	assert_non_null(asker);
+	while (right < 4) {
+		rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
+
+		for (int i = 0; i < 4; i++)
+			rd_kafka_topic_partition_list_add(list, topics[i / 2], i % 2);
+		right = 0;
+		if (rd_kafka_committed(asker, list, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			for (int i = 0; i < list->cnt; i++)
+				right += list->elems[i].offset == probe_number(probe, "select next_offset from source where topic = '%s' and partition = %d",
+									       list->elems[i].topic, (int)list->elems[i].partition);
+		rd_kafka_topic_partition_list_destroy(list);
+		if (stack_clock() > deadline)
+			probe_fail(probe, "Kafka knows %d of 4 positions", right);
+		stack_moment();
+	}
+	rd_kafka_destroy(asker);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		PROBE_TEST(test_lanes_move_to_who_comes_and_stays),
 		PROBE_TEST(test_a_daemon_stops_for_longer_than_its_session),
 		PROBE_TEST(test_a_daemon_stops_within_a_transaction),
+		PROBE_TEST(test_positions_are_told_to_kafka),
 	};
 
 	probe_daemon(argc, argv);

@@ -149,6 +149,41 @@ static void test_a_timer_that_is_refused(void **state)
 	assert_int_equal(probe_number(probe, "select count(distinct \"offset\") from dead_letter where \"offset\" < 0"), 2);
 }
 
+/* Counted as events are: it becomes a dead letter, its neighbours fire, events go on. */
+static void test_a_timer_that_crashes(void **state)
+{
+	struct probe *probe = *state;
+	long deadline = stack_deadline() + 30000;
+	int crashes = 0;
+
+	probe_switch(probe, "a", 1);
+	for (int i = 0; i < 8; i++) {
+		char key[40];
+
+		snprintf(key, sizeof(key), "crash-%d", i);
+		set_timer(probe, i % PROBE_PARTITIONS, key, 300 + i, i == 4 ? "{'abort': 'a', 'emit': 1}" : "{'emit': 1}");
+	}
+	probe_flush(probe);
+	while (probe_number(probe, "select count(*) from dead_letter where detail like '%%crashed%%'") == 0) {
+		if (!probe_runs(probe)) {
+			char id[40];
+
+			snprintf(id, sizeof(id), "beside-crash-%d", ++crashes);
+			probe_send(probe, 0, id, "{'emit': 1}");
+			probe_start(probe);
+		}
+		if (crashes > 12 || stack_clock() > deadline)
+			probe_fail(probe, "%d crashes and no dead letter", crashes);
+		stack_moment();
+	}
+	print_message("%d crashes\n", crashes);
+	expect_fired(probe, "crash", 7);
+	probe_until(probe, crashes, "select count(distinct id) from effect where id like 'beside-crash-%%'");
+	assert_int_equal(probe_number(probe, "select count(*) from effect where id like 'beside-crash-%%'"), crashes);
+	assert_int_equal(probe_number(probe, "select count(*) from dead_letter where detail like '%%crashed%%'"), 1);
+	assert_true(probe_runs(probe));
+}
+
 /* An hour forward holds the timers, and somebody is told; back again, the time is believed again. */
 static void test_the_clock_jumps(void **state)
 {
@@ -193,6 +228,7 @@ int main(int argc, char **argv)
 		PROBE_TEST(test_more_at_once_than_one_batch),
 		PROBE_TEST(test_moved_cancelled_and_set_again),
 		PROBE_TEST(test_a_timer_that_is_refused),
+		PROBE_TEST(test_a_timer_that_crashes),
 		PROBE_TEST(test_the_clock_jumps),
 	};
 	int failed;
