@@ -86,6 +86,8 @@ void bus_free(struct bus *bus, int limit_ms)
 			close_consumer(bus, now + limit_ms * 3 / 4);
 		bus_client_retire(bus, bus->consumer);
 	}
+	if (bus->given)
+		rd_kafka_topic_partition_list_destroy(bus->given);
 	bus_undertakers_join(bus, deadline > 0 ? deadline : 1);
 	if (bus->eventfd >= 0)
 		close(bus->eventfd);

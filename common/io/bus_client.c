@@ -259,7 +259,7 @@ void bus_on_error(rd_kafka_t *handle, int error, const char *reason, void *opaqu
 		if (client == client->bus->producer)
 			bus_producer_failed(client->bus, "%s: %s", rd_kafka_err2name(cause), why);
 		else
-			bus_fatal(client->bus, "kafka: %s: %s", rd_kafka_err2name(cause), why);
+			bus_consumer_failed(client->bus, cause, why);
 		return;
 	}
 	if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
@@ -268,7 +268,7 @@ void bus_on_error(rd_kafka_t *handle, int error, const char *reason, void *opaqu
 			return;
 	}
 	if (client->alarm_at == 0)
-		client->alarm_at = bus_clock();
+		client->alarm_at = client->last_alarm_at = bus_clock();
 	if (!client->trouble[0])
 		snprintf(client->trouble, sizeof(client->trouble), "%s", reason);
 }

@@ -12,17 +12,27 @@
 /* Errors in one bus_poll; then the loop gets its turn. */
 #define ERRORS_AT_ONCE 100
 
-enum verdict bus_subscribe(struct bus *bus, const char *const *topics, struct fault *fault)
+/* A membership that was fenced this long after the brokers were away was fenced by itself. */
+#define LAPSE_MS 120000
+
+static enum verdict subscribe(struct bus *bus, struct fault *fault)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
 	rd_kafka_resp_err_t error;
 
-	bus->topics = topics;
-	for (bus->topic_count = 0; topics[bus->topic_count]; bus->topic_count++)
-		rd_kafka_topic_partition_list_add(list, topics[bus->topic_count], RD_KAFKA_PARTITION_UA);
+	for (size_t i = 0; i < bus->topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, bus->topics[i], RD_KAFKA_PARTITION_UA);
 	error = rd_kafka_subscribe(bus->consumer->handle, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return error ? fault_set(fault, FATAL, "kafka: cannot subscribe: %s", rd_kafka_err2str(error)) : OK;
+}
+
+enum verdict bus_subscribe(struct bus *bus, const char *const *topics, struct fault *fault)
+{
+	bus->topics = topics;
+	for (bus->topic_count = 0; topics[bus->topic_count]; bus->topic_count++)
+		;
+	return subscribe(bus, fault);
 }
 
 static int topic_index(const struct bus *bus, const char *name)
@@ -51,6 +61,13 @@ static void tell_ownership(struct bus *bus, bool owned, const rd_kafka_topic_par
 		bus->callbacks.ownership(bus->callbacks.userdata, owned, topics, partitions, count);
 	mem_free(topics);
 	mem_free(partitions);
+}
+
+static void forget_given(struct bus *bus)
+{
+	if (bus->given)
+		rd_kafka_topic_partition_list_destroy(bus->given);
+	bus->given = NULL;
 }
 
 /* Removes the lane from the paused ones; false when it was not among them. */
@@ -110,6 +127,8 @@ void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_to
 
 	if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !bus->closing) {
 		bus->assigned = false;
+		forget_given(bus);
+		bus->given = rd_kafka_topic_partition_list_copy(list);
 		if (list->cnt > 0)
 			bus->refusal[0] = '\0';
 		tell_ownership(bus, true, list);
@@ -123,6 +142,7 @@ void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_to
 	/* Revoked, lost, or an error that takes everything away. */
 	if (!bus->closing)
 		tell_ownership(bus, false, list);
+	forget_given(bus);
 	resume_all(bus);
 	(void)rd_kafka_assign(handle, NULL);
 }
@@ -186,7 +206,7 @@ static void take_error(struct bus *bus, const rd_kafka_message_t *message)
 	switch (message->err) {
 	case RD_KAFKA_RESP_ERR__FATAL:
 		cause = rd_kafka_fatal_error(bus->consumer->handle, why, sizeof(why));
-		bus_fatal(bus, "kafka: %s: %s", rd_kafka_err2name(cause), why);
+		bus_consumer_failed(bus, cause, why);
 		return;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
@@ -215,9 +235,44 @@ static void take_error(struct bus *bus, const rd_kafka_message_t *message)
 	}
 }
 
+/* A report of positions that was under way when the brokers went is sent again when they are back. By then we may have
+ * joined anew under the same instance id, and the broker takes the old report for a second instance's: librdkafka
+ * fails the whole client over that. Nothing of it is true, so the membership is made anew. */
+void bus_consumer_failed(struct bus *bus, rd_kafka_resp_err_t cause, const char *why)
+{
+	int64_t alarm_at = bus->consumer ? bus->consumer->last_alarm_at : 0;
+
+	if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && str_starts(str_of(why), STR("OffsetCommit")) && alarm_at > 0 &&
+	    bus_clock() - alarm_at < LAPSE_MS)
+		bus->lapsed = true;
+	else
+		bus_fatal(bus, "kafka: %s: %s", rd_kafka_err2name(cause), why);
+}
+
+static void join_anew(struct bus *bus)
+{
+	struct client *old = bus->consumer, *client;
+	struct fault fault = { 0 };
+
+	bus->lapsed = false;
+	if (bus_client_new(bus, false, &client, &fault)) {
+		bus_fatal(bus, "%s", fault.text);
+		return;
+	}
+	if (bus->given)
+		tell_ownership(bus, false, bus->given);
+	forget_given(bus);
+	bus->paused_count = 0;
+	bus->assigned = false;
+	bus->consumer = client;
+	bus_client_retire(bus, old);
+	if (subscribe(bus, &fault))
+		bus_fatal(bus, "%s", fault.text);
+}
+
 bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_record)
 {
-	for (int errors = 0; bus->consumer && !bus->dead; ) {
+	for (int errors = 0; bus->consumer && !bus->dead && !bus->lapsed; ) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(bus->consumer->handle, 0);
 		int topic;
 
@@ -243,6 +298,8 @@ bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_recor
 			break;
 		}
 	}
+	if (bus->lapsed && !bus->closing)
+		join_anew(bus);
 	bus_look(bus);
 	return false;
 }
@@ -251,7 +308,7 @@ void bus_report_positions(struct bus *bus, const struct bus_position *positions,
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (!bus->consumer || count == 0)
+	if (!bus->consumer || count == 0 || bus->consumer->alarm_at != 0)
 		return;
 	list = rd_kafka_topic_partition_list_new((int)count);
 	for (size_t i = 0; i < count; i++)

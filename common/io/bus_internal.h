@@ -24,6 +24,7 @@ struct client {
 	bool intercepted;              /* on_new was called: see bus_client_new */
 	_Atomic int64_t up_at;         /* when a broker last let us in; written by librdkafka's threads */
 	int64_t alarm_at;              /* when all brokers were said to be down; 0: they are not */
+	int64_t last_alarm_at;         /* the same, and stays; 0: never */
 	char trouble[300];             /* the last error of any broker, to say why */
 };
 
@@ -48,6 +49,8 @@ struct bus {
 	const char *const *topics;
 	size_t topic_count;
 	bool assigned;                 /* by the user, within the ownership callback */
+	rd_kafka_topic_partition_list_t *given;  /* what the group gave last; NULL: nothing */
+	bool lapsed;                   /* the membership was lost over an outage and must be made anew */
 	struct lane *paused;
 	size_t paused_count, paused_capacity;
 
@@ -75,6 +78,8 @@ void bus_undertakers_join(struct bus *bus, int64_t deadline);
 void bus_look(struct bus *bus);
 /* Tells the user, once, that the client is beyond repair. */
 void bus_fatal(struct bus *bus, const char *format, ...) printf_like(2, 3);
+/* The consumer is finished: for good, or its membership is to be made anew. */
+void bus_consumer_failed(struct bus *bus, rd_kafka_resp_err_t cause, const char *why);
 /* The producer is finished; the first reason stands. */
 void bus_producer_failed(struct bus *bus, const char *format, ...) printf_like(2, 3);
 /* Throws the producer away with all that it holds. */
