@@ -247,3 +247,16 @@ size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, cons
 	}
 	return count;
 }
+
+size_t knowledge_desk(struct knowledge *knowledge, struct batch *batch, const struct item *item, struct ticket *ret_thing,
+		      const struct value **ret_vector, const struct policy **ret_policies)
+{
+	struct str family = item->event.name;
+	*ret_thing = (struct ticket){
+		.id = item->event.record.key, .lane = batch->partition, .kind = str_cut(&family, '.'), .received_at = item->event.time,
+		.waiting_since = INSTANT_NONE, .resolved_at = INSTANT_NONE, .closed_at = INSTANT_NONE, .assigned_at = INSTANT_NONE,
+		.data = item->event.data,
+	};
+	*ret_vector = knowledge_vector(knowledge, batch, ret_thing, item, NULL);
+	return knowledge_in_force(knowledge, ret_thing->received_at, *ret_vector, batch->now, ret_policies);
+}

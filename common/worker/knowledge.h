@@ -33,6 +33,13 @@ enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batc
 size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, const struct value *vector, instant now,
 			  const struct policy **ret_policies);
 
+/* What concerns no ticket (a record of the desk: a project, a call, somebody's presence) stands under every policy in
+ * force when it happened whose `applies` holds for it. *ret_thing stands in for the ticket: its kind is the family of the
+ * event's name ("project", "call"), its data and received_at are the event's; nothing else is known of it. *ret_vector
+ * is the vector that the policies were chosen by. Returns how many, at most TICKET_POLICIES_MAX. */
+size_t knowledge_desk(struct knowledge *knowledge, struct batch *batch, const struct item *item, struct ticket *ret_thing,
+		      const struct value **ret_vector, const struct policy **ret_policies);
+
 /* Staff as of the last refresh, sorted by id. */
 const struct directory *knowledge_directory(const struct knowledge *knowledge);
 
