@@ -156,13 +156,29 @@ static bool same_scalar(const struct value *a, const struct value *b)
 	return false;
 }
 
-static bool equals_one(const struct match_step *step, const struct value *value)
+/* What the step compares with; a missing attribute is nothing that anything could equal. */
+static const struct value *operands(const struct match_step *step, const struct value *vector, size_t *ret_count)
 {
-	for (uint32_t i = 0; i < step->count; i++) {
-		if (value->type != VALUE_LIST && same_scalar(value, &step->values[i]))
+	static const struct value absent;
+	const struct value *other = vector ? &vector[step->other] : &absent;
+
+	*ret_count = step->count;
+	if (!step->with_other)
+		return step->values;
+	*ret_count = other->type == VALUE_LIST ? other->list.count : 1;
+	return other->type == VALUE_LIST ? other->list.items : other;
+}
+
+static bool equals_one(const struct match_step *step, const struct value *value, const struct value *vector)
+{
+	size_t count;
+	const struct value *values = operands(step, vector, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (value->type != VALUE_LIST && same_scalar(value, &values[i]))
 			return true;
 		for (size_t k = 0; value->type == VALUE_LIST && k < value->list.count; k++)
-			if (same_scalar(&value->list.items[k], &step->values[i]))
+			if (same_scalar(&value->list.items[k], &values[i]))
 				return true;
 	}
 	return false;
@@ -182,11 +198,14 @@ static bool is_within(const struct match_step *step, const struct value *value, 
 				  : instant_add(today, step->within, zone_offset_us) >= moment.at;
 }
 
-static bool is_ordered(const struct match_step *step, const struct value *value, int64_t zone_offset_us)
+static bool is_ordered(const struct match_step *step, const struct value *value, const struct value *vector,
+		       int64_t zone_offset_us)
 {
+	size_t count;
+	const struct value *limit = operands(step, vector, &count);
 	int order;
 
-	if (!order_values(value, &step->values[0], zone_offset_us, &order))
+	if (count != 1 || !order_values(value, limit, zone_offset_us, &order))
 		return false;
 	switch (step->test) {
 	case MATCH_GT:
@@ -232,7 +251,7 @@ static bool step_holds(const struct match *match, uint32_t at, const struct valu
 
 	switch (step->test) {
 	case MATCH_EQUAL:
-		return equals_one(step, value);
+		return equals_one(step, value, vector);
 	case MATCH_EXISTS:
 		return value->type != VALUE_ABSENT;
 	case MATCH_MISSING:
@@ -241,7 +260,7 @@ static bool step_holds(const struct match *match, uint32_t at, const struct valu
 	case MATCH_GTE:
 	case MATCH_LT:
 	case MATCH_LTE:
-		return is_ordered(step, value, match->zone_offset_us);
+		return is_ordered(step, value, vector, match->zone_offset_us);
 	case MATCH_WITHIN:
 		return is_within(step, value, match->zone_offset_us, now);
 	case MATCH_NOT:

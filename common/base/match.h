@@ -55,7 +55,7 @@ void attributes_done(struct attributes *attributes);
 enum match_test {
 	MATCH_EQUAL,      /* equal to one of `values`, or a list that contains one of them */
 	MATCH_EXISTS, MATCH_MISSING,
-	MATCH_GT, MATCH_GTE, MATCH_LT, MATCH_LTE,  /* numbers, else times, else durations, of values[0] */
+	MATCH_GT, MATCH_GTE, MATCH_LT, MATCH_LTE,  /* numbers, else times, else durations */
 	MATCH_WITHIN,     /* a time no further than `within` before or after now */
 	/* Of the `span` steps that follow: NOT and ALL take them as one conjunction, ANY as alternatives (each one step; a
 	 * whole match stands there as an ALL). */
@@ -67,8 +67,10 @@ struct match_step {
 	enum match_test test;
 	uint32_t attribute;
 	uint32_t span;                    /* NOT, ANY, ALL: number of steps that belong to it */
-	const struct value *values;
+	const struct value *values;       /* compared with one of these, a GT with the first; of no use with_other */
 	uint32_t count;
+	bool with_other;                  /* compared with what another attribute has (one of its elements, when a list) */
+	uint32_t other;
 	struct duration within;
 };
 

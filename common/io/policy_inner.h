@@ -69,7 +69,7 @@ void check_names(struct compile *compile, const struct place *list);
 
 /* ---- policy_words.c ---- */
 extern const struct words words_fact, words_claim, words_state, words_kind, words_severity, words_mode, words_channel,
-	words_role, words_management, words_staff, words_charge;
+	words_role, words_management, words_staff, words_charge, words_entitlement;
 bool words_have(const struct compile *compile, const struct words *words, struct str word);
 /* The nearest known word when it is near enough to be meant; else NULL. */
 const char *words_nearest(const char *const *items, struct str word);

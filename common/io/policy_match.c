@@ -72,6 +72,28 @@ static void compile_equal(struct compile *compile, const struct place *at, struc
 	step->count = (uint32_t)count;
 }
 
+/* {"path": "product.model"}: what stands there, not a value. */
+static bool names_path(const struct place *at)
+{
+	return json_is_object(at->value) && json_object_get(at->value, "path") != NULL;
+}
+
+static void compile_other(struct compile *compile, const struct place *at, struct match_step *step)
+{
+	static const char *const members[] = { "!path", NULL };
+	struct place path = place_member(at, "path");
+	const struct words *codes;
+	struct str text;
+
+	if (!read_object(compile, at, members))
+		return;
+	text = read_text(compile, &path);
+	if (text.n == 0 || !path_known(compile, &path, text, &codes))
+		return;
+	step->with_other = true;
+	step->other = path_intern(compile, text);
+}
+
 /* What can be compared: a number, a time, a date or a duration. */
 static bool is_comparable(const struct compile *compile, const struct value *value)
 {
@@ -92,7 +114,9 @@ static void compile_order(struct compile *compile, const struct place *at, struc
 	struct value *value = arena_zero(compile->arena, sizeof(*value));
 	struct match_step *step = add_step(compile, steps, test);
 
-	if (read_value(compile, at, NULL, value) && !is_comparable(compile, value))
+	if (json_is_object(at->value) && !is_blank(at->value))
+		compile_other(compile, at, step);
+	else if (read_value(compile, at, NULL, value) && !is_comparable(compile, value))
 		complain(compile, at, "only a number, a time with zone, a date or a duration can be compared");
 	step->attribute = path_intern(compile, path);
 	step->values = value;
@@ -111,6 +135,15 @@ static void compile_within(struct compile *compile, const struct place *at, stru
 		complain(compile, at, "\"within\" goes with \"of\": \"now\"");
 }
 
+/* {"product.model": {"path": "installation.model"}} */
+static void compile_equal_other(struct compile *compile, const struct place *at, struct str path, struct steps *steps)
+{
+	struct match_step *step = add_step(compile, steps, MATCH_EQUAL);
+
+	step->attribute = path_intern(compile, path);
+	compile_other(compile, at, step);
+}
+
 /* {"gte": 5, "lt": 9}, {"exists": true}, {"within": "P1Y", "of": "now"} */
 static void compile_tests(struct compile *compile, const struct place *at, struct str path, struct steps *steps)
 {
@@ -124,7 +157,7 @@ static void compile_tests(struct compile *compile, const struct place *at, struc
 	if (!read_object(compile, at, members))
 		return;
 	if (json_object_size(at->value) == 0)
-		complain(compile, at, "says nothing: one of exists, gt, gte, lt, lte, within");
+		complain(compile, at, "says nothing: one of exists, gt, gte, lt, lte, within, path");
 	if (present(&exists))
 		add_step(compile, steps, read_bool(compile, &exists, true) ? MATCH_EXISTS : MATCH_MISSING)->attribute =
 			path_intern(compile, path);
@@ -195,6 +228,8 @@ static void compile_members(struct compile *compile, const struct place *at, str
 			compile_group(compile, &member, groups[group].test, steps, depth);
 		else if (!path_known(compile, &member, str_of(key), &codes))
 			continue;
+		else if (names_path(&member))
+			compile_equal_other(compile, &member, str_of(key), steps);
 		else if (json_is_object(value))
 			compile_tests(compile, &member, str_of(key), steps);
 		else

@@ -20,7 +20,14 @@ static const struct path paths[] = {
 	{ "problem", NULL }, { "need", NULL }, { "about_staff", NULL }, { "entered_by", NULL }, { "tags", NULL },
 	{ "attachments", NULL }, { "charge.labour", &words_charge }, { "charge.parts", &words_charge },
 	{ "product.model", NULL }, { "product.version", NULL }, { "product.serial_no", NULL },
-	{ "product.installation", NULL },
+	{ "product.installation", NULL }, { "cause_code", NULL },
+
+	/* What intake found out when it registered the request, and routing when it was resolved. */
+	{ "entitlement", &words_entitlement }, { "review", NULL },
+	{ "installation.id", NULL }, { "installation.model", NULL }, { "installation.accepted_on", NULL },
+	{ "installation.warranty_until", NULL }, { "installation.in_warranty", NULL },
+	{ "installation.manufacturer_months", NULL }, { "installation.sold_by", NULL },
+	{ "installation.quality_grade", NULL },
 
 	{ "customer.id", NULL }, { "customer.name", NULL }, { "customer.phone", NULL }, { "customer.email", NULL },
 	{ "customer.address", NULL }, { "customer.grade", NULL }, { "customer.region", NULL },

@@ -69,6 +69,7 @@ static const char *const channels[] = { "phone", "email", "online", "website", "
 static const char *const roles[] = { "customer", STAFF, "system", NULL };
 static const char *const management[] = { MANAGEMENT, NULL };
 static const char *const staff[] = { STAFF, NULL };
+static const char *const entitlements[] = { "owner", "none", NULL };
 static const char *const charges[] = { "free", "paid", "to_be_agreed", NULL };
 
 const struct words words_fact = { "fact", facts, NULL };
@@ -82,6 +83,7 @@ const struct words words_role = { "role", roles, "role" };
 const struct words words_management = { "role of the management", management, NULL };
 const struct words words_staff = { "role of the staff", staff, "role" };
 const struct words words_charge = { "charge", charges, NULL };
+const struct words words_entitlement = { "entitlement", entitlements, NULL };
 
 bool words_have(const struct compile *compile, const struct words *words, struct str word)
 {

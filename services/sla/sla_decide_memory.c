@@ -45,7 +45,7 @@ static bool match_same(const struct match *a, const struct match *b)
 		const struct match_step *y = &b->steps[i];
 
 		if (x->test != y->test || x->attribute != y->attribute || x->span != y->span || x->count != y->count ||
-		    x->within.months != y->within.months || x->within.us != y->within.us)
+		    x->with_other != y->with_other || x->other != y->other || x->within.months != y->within.months || x->within.us != y->within.us)
 			return false;
 		for (uint32_t k = 0; k < x->count; k++)
 			if (!value_same(&x->values[k], &y->values[k]))

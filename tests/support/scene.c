@@ -42,6 +42,25 @@ int scene_open_own(void **state)
 	return open_with(state, nothing);
 }
 
+int scene_open_policies(void **state, const char *const *policies)
+{
+	static char paths[10][700];
+	const char *further[2 * array_count(paths) + 1] = { NULL };
+	struct stack root;
+
+	if (!stack_root(&root))
+		return -1;
+	for (size_t i = 0; policies[i]; i++) {
+		if (i >= array_count(paths))
+			return -1;
+		snprintf(paths[i], sizeof(paths[i]), "%s%s%s", strchr(policies[i], '/') ? root.root : "",
+			 strchr(policies[i], '/') ? "/" : "", policies[i]);
+		further[2 * i] = "--policy";
+		further[2 * i + 1] = paths[i];
+	}
+	return open_with(state, further);
+}
+
 int scene_close(void **state)
 {
 	(void)state;

@@ -17,6 +17,9 @@
 int scene_open(void **state);
 /* Never a stack that others use: for tests that leave something behind which nobody else should meet. */
 int scene_open_own(void **state);
+/* A stack of the program's own under these policies, NULL-terminated (at most 10): names of presets, or paths from the root of
+ * the project ("tests/data/policies/right/advisor.json"). */
+int scene_open_policies(void **state, const char *const *policies);
 int scene_close(void **state);
 /* Between two tests: the invariants hold of everything read so far. Use it as the test's teardown. */
 int scene_check(void **state);

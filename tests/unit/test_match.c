@@ -10,6 +10,8 @@
 
 #include "common/io/policy_inner.h"
 
+#define SAME_MODEL "{\"event.item.model\": {\"path\": \"installation.model\"}}"
+#define GRADE_AT_LEAST "{\"event.item.quality_grade\": {\"gte\": {\"path\": \"installation.quality_grade\"}}}"
 #define NOW "2026-11-23T12:00:00+08:00"
 
 struct bench {
@@ -150,6 +152,24 @@ static void test_holds(void **state)
 		{ "{\"event.until\": {\"within\": \"PT1H\", \"of\": \"now\"}}", "{\"event.until\": \"2026-11-23T03:00:00Z\"}", true },
 		{ "{\"event.until\": {\"within\": \"PT1H\", \"of\": \"now\"}}", "{\"event.until\": \"2026-11-23T02:59:59Z\"}", false },
 		{ "{\"event.until\": {\"within\": \"PT1H\", \"of\": \"now\"}}", "{\"event.until\": \"soon\"}", false },
+		/* what stands at another path */
+		{ SAME_MODEL, "{\"event.item.model\": \"AX\", \"installation.model\": \"AX\"}", true },
+		{ SAME_MODEL, "{\"event.item.model\": \"AX\", \"installation.model\": \"BX\"}", false },
+		{ SAME_MODEL, "{\"event.item.model\": \"AX\"}", false },
+		{ SAME_MODEL, "{\"installation.model\": \"AX\"}", false },
+		{ SAME_MODEL, "{}", false },
+		{ "{\"owner.id\": {\"path\": \"about_staff\"}}", "{\"owner.id\": \"E2\", \"about_staff\": [\"E1\", \"E2\"]}", true },
+		{ "{\"owner.id\": {\"path\": \"about_staff\"}}", "{\"owner.id\": \"E3\", \"about_staff\": [\"E1\", \"E2\"]}", false },
+		{ GRADE_AT_LEAST, "{\"event.item.quality_grade\": 3, \"installation.quality_grade\": 3}", true },
+		{ GRADE_AT_LEAST, "{\"event.item.quality_grade\": 4, \"installation.quality_grade\": 3}", true },
+		{ GRADE_AT_LEAST, "{\"event.item.quality_grade\": 2, \"installation.quality_grade\": 3}", false },
+		{ GRADE_AT_LEAST, "{\"event.item.quality_grade\": 2}", false },
+		{ GRADE_AT_LEAST, "{\"installation.quality_grade\": 3}", false },
+		{ GRADE_AT_LEAST, "{\"event.item.quality_grade\": 3, \"installation.quality_grade\": [3]}", true },
+		{ GRADE_AT_LEAST, "{\"event.item.quality_grade\": 3, \"installation.quality_grade\": [3, 2]}", false },
+		{ "{\"event.until\": {\"lte\": {\"path\": \"installation.warranty_until\"}}}",
+		  "{\"event.until\": \"2026-01-01T23:59:59+08:00\", \"installation.warranty_until\": \"2026-01-01\"}", true },
+		{ "{\"not\": " SAME_MODEL "}", "{}", true },
 		/* groups */
 		{ "{\"not\": {\"kind\": \"fault\"}}", "{\"kind\": \"order\"}", true },
 		{ "{\"not\": {\"kind\": \"fault\"}}", "{\"kind\": \"fault\"}", false },
@@ -213,12 +233,18 @@ static void test_refused(void **state)
 		{ "{\"kind\": null}", "m: /kind: null equals nothing; write {\"exists\": false}\n" },
 		{ "{\"kind\": []}", "m: /kind: an empty list: this could never hold\n" },
 		{ "{\"kind\": [[]]}", "m: /kind/0: a string, number, true or false belongs here\n" },
-		{ "{\"kind\": {}}", "m: /kind: says nothing: one of exists, gt, gte, lt, lte, within\n" },
+		{ "{\"kind\": {}}", "m: /kind: says nothing: one of exists, gt, gte, lt, lte, within, path\n" },
 		{ "{\"kind\": {\"exist\": true}}", "m: /kind/exist: unknown member (did you mean \"exists\"?)\n" },
 		{ "{\"kind\": {\"exists\": 1}}", "m: /kind/exists: a number where true or false belongs\n" },
 		{ "{\"event.score\": {\"lt\": \"much\"}}", "m: /event.score/lt: only a number, a time with zone, a date or a duration can be compared\n" },
 		{ "{\"event.date\": {\"within\": \"P1Y\"}}", "m: /event.date: \"within\" goes with \"of\": \"now\"\n" },
 		{ "{\"event.date\": {\"within\": \"1Y\", \"of\": \"now\"}}", "m: /event.date/within: \"1Y\" is no ISO 8601 duration (did you mean P1Y?)\n" },
+		{ "{\"product.model\": {\"path\": \"installation.modle\"}}",
+		  "m: /product.model/path: \"installation.modle\" is no known path (did you mean installation.model?)\n" },
+		{ "{\"product.model\": {\"path\": 5}}", "m: /product.model/path: a number where a string belongs\n" },
+		{ "{\"product.model\": {\"path\": \"kind\", \"gte\": 5}}", "m: /product.model/gte: unknown member\n" },
+		{ "{\"event.item.quality_grade\": {\"gte\": {\"paht\": \"installation.quality_grade\"}}}",
+		  "m: /event.item.quality_grade/gte/paht: unknown member\nm: /event.item.quality_grade/gte: \"path\" is missing\n" },
 		{ "{\"any\": []}", "m: /any: a list of conditions belongs here\n" },
 		{ "{\"any\": {}}", "m: /any: an object where a list belongs\nm: /any: a list of conditions belongs here\n" },
 		{ "{\"any\": [{\"kind\": \"a\"}, {\"mode\": \"b\"}]}",
