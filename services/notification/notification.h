@@ -140,6 +140,7 @@ struct notification_message {
 	struct str channel, role, person, address, subject, text, reason;
 	struct str template_name, locale;
 	int32_t template_version;
+	struct str policy, rule;                  /* the rule it came from */
 	struct str why_name, why_id, why_about;
 	struct str cause_id, cause_source, traceparent, tracestate;
 	bool known, changed;

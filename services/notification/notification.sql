@@ -10,18 +10,20 @@ on conflict (lane, ticket) do update set messages = excluded.messages, told = ex
 
 -- name: notification_messages
 select message, ticket, state, via, attempts, requested_at, lease_until, finished_at, channel, role, person, address, subject, text,
-       reason, template, locale, version, why_name, why_id, why_about, cause_id, cause_source, traceparent, tracestate
+       reason, template, locale, version, policy, rule, why_name, why_id, why_about, cause_id, cause_source,
+       traceparent, tracestate
   from message
  where lane = $1::int4 and message = any ($2::text[])
 
 -- name: notification_messages_save
 insert into message (lane, message, ticket, state, via, attempts, requested_at, lease_until, finished_at, channel, role, person, address,
-                     subject, text, reason, template, locale, version, why_name, why_id, why_about, cause_id, cause_source,
-                     traceparent, tracestate)
+                     subject, text, reason, template, locale, version, policy, rule, why_name, why_id, why_about, cause_id,
+                     cause_source, traceparent, tracestate)
 select $1::int4, n.*
   from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int4[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[],
               $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
-              $19::int4[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[]) as n
+              $19::int4[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[],
+              $28::text[]) as n
 on conflict (lane, message) do update
    set state = excluded.state, attempts = excluded.attempts, lease_until = excluded.lease_until,
        finished_at = excluded.finished_at, reason = excluded.reason

@@ -263,6 +263,7 @@ static void message_begin(struct composing *c)
 		.ticket = entry->ticket.id, .requested_at = c->batch->now, .lease_until = INSTANT_NONE, .finished_at = INSTANT_NONE,
 		.role = c->to.role, .person = c->to.person, .channel = STR("log"), .template_name = entry->wish.template_name,
 		.template_version = 1, .locale = c->view.locale, .subject = STR(""), .text = STR(""),
+		.policy = entry->wish.policy->id, .rule = entry->wish.rule,
 		.why_name = entry->why_name, .why_id = entry->why_id, .why_about = entry->why_about,
 		.cause_id = item->timer ? item->timer->cause_id : item->event.cause_id,
 		.cause_source = item->timer ? item->timer->cause_source : item->event.cause_source,

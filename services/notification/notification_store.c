@@ -116,8 +116,8 @@ static void read_message(struct notification_message *message, const struct db_r
 	for (size_t t = 0; t < array_count(texts); t++)
 		*texts[t] = str_copy(arena, db_get_text(rows, i, column++));
 	message->template_version = (int32_t)db_get_int(rows, i, column++);
-	struct str *const rest[] = { &message->why_name, &message->why_id, &message->why_about, &message->cause_id,
-				     &message->cause_source, &message->traceparent, &message->tracestate };
+	struct str *const rest[] = { &message->policy, &message->rule, &message->why_name, &message->why_id, &message->why_about,
+				     &message->cause_id, &message->cause_source, &message->traceparent, &message->tracestate };
 	for (size_t t = 0; t < array_count(rest); t++)
 		*rest[t] = str_copy(arena, db_get_text(rows, i, column++));
 }
@@ -263,8 +263,8 @@ static void save_messages(struct batch *batch, const struct notification_memory 
 	for (size_t t = 0; t < array_count(texts); t++)
 		db_column_array(&params, DB_TEXT, texts[t], stride, n);
 	db_column_array(&params, DB_INT4, &m->template_version, stride, n);
-	const struct str *const rest[] = { &m->why_name, &m->why_id, &m->why_about, &m->cause_id, &m->cause_source, &m->traceparent,
-					   &m->tracestate };
+	const struct str *const rest[] = { &m->policy, &m->rule, &m->why_name, &m->why_id, &m->why_about, &m->cause_id,
+					   &m->cause_source, &m->traceparent, &m->tracestate };
 	for (size_t t = 0; t < array_count(rest); t++)
 		db_column_array(&params, DB_TEXT, rest[t], stride, n);
 	db_queue(batch->db, "notification_messages_save", &params);

@@ -32,12 +32,18 @@ struct notification_fact notification_decode(const struct item *item, struct are
 	return fact;
 }
 
-static struct writer body_open(struct notification *state, struct batch *batch, const struct ticket *ticket)
+/* The policy of a message is that of the rule it came from. */
+static struct writer body_open(struct notification *state, struct batch *batch, const struct ticket *ticket,
+			       const struct notification_message *message)
 {
 	struct writer writer = { .buf = &state->body };
+	struct ticket under = *ticket;
 
+	for (size_t i = 0; i < ticket->policy_count; i++)
+		if (str_eq(ticket->policies[i].id, message->policy))
+			under.policies[0] = ticket->policies[i];
 	buf_clear(&state->body);
-	ticket_fact_open(&writer, ticket, ticket->revision, batch->now, batch->now);
+	ticket_fact_open(&writer, &under, ticket->revision, batch->now, batch->now);
 	return writer;
 }
 
@@ -77,6 +83,7 @@ static void write_message(struct writer *writer, const struct notification_messa
 	write_member_int(writer, "version", message->template_version);
 	write_member(writer, "locale", message->locale);
 	write_close(writer, '}');
+	write_member_if(writer, "rule", message->rule);
 	write_why(writer, message);
 }
 
@@ -87,7 +94,7 @@ void notification_emit(struct notification *state, struct batch *batch, struct i
 		[NOTIFY_REQUESTED] = { "notify.requested", 16 }, [NOTIFY_SENT] = { "notify.sent", 11 },
 		[NOTIFY_FAILED] = { "notify.failed", 13 }, [NOTIFY_SUPPRESSED] = { "notify.suppressed", 17 },
 	};
-	struct writer writer = body_open(state, batch, ticket);
+	struct writer writer = body_open(state, batch, ticket, message);
 
 	write_message(&writer, message);
 	if (what == NOTIFY_REQUESTED) {
@@ -105,7 +112,7 @@ void notification_emit(struct notification *state, struct batch *batch, struct i
 void notification_emit_task(struct notification *state, struct batch *batch, struct item *item, const struct ticket *ticket,
 			    const struct notification_message *message, struct str what)
 {
-	struct writer writer = body_open(state, batch, ticket);
+	struct writer writer = body_open(state, batch, ticket, message);
 
 	write_member(&writer, "task", str_format(batch->arena, "%.*s.t1", STR_ARG(message->id)));
 	write_member(&writer, "what", what);
