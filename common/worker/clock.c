@@ -1,4 +1,5 @@
-/* The worker's two clocks: a monotonic one for waiting, and `now`, the wall clock that decisions and timers see.
+/* The worker's two clocks: a monotonic one for waiting, and `now`, the wall clock that decisions and timers see; at another
+ * pace where the configuration says so.
  *
  * `now` never runs backwards within a process, but for one case: when the wall clock has jumped and the new time is believed. */
 #include "common/worker/inner.h"
@@ -27,7 +28,7 @@ static int64_t wall_clock(void)
 
 instant worker_now(struct worker *worker)
 {
-	instant now = wall_clock();
+	instant now = pace_at(&worker->pace, wall_clock());
 	if (now < worker->now_floor)
 		return worker->now_floor;
 	worker->now_floor = now;
@@ -53,6 +54,6 @@ void worker_clock_watch(struct worker *worker)
 	if (worker->timers_held_until && worker_monotonic() >= worker->timers_held_until) {
 		worker->timers_held_until = 0;
 		/* Also when it is earlier: else everything would be early until it has caught up. */
-		worker->now_floor = wall_clock();
+		worker->now_floor = pace_at(&worker->pace, wall_clock());
 	}
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "common/base/pace.h"
 #include "common/io/bus.h"
 #include "common/io/conf.h"
 #include "common/io/db.h"
@@ -23,6 +24,7 @@ struct worker_conf {
 	const char *metrics_listen;
 	const char *log_level;
 	const char *log_lost;
+	const char *simulated_clock;
 	int64_t batch_max_events;
 	int64_t outstanding_max;
 	int64_t outbox_keep;
@@ -128,6 +130,7 @@ struct worker {
 	int64_t database_down_at;  /* monotonic */
 	int64_t reconnect_at, reconnect_wait;
 	int64_t failed_at, committed_at;  /* monotonic: last outage met, last commit of a batch or a beat */
+	struct pace pace;          /* of a simulated clock */
 	instant now_floor;         /* now never runs backwards */
 	int64_t wall_offset;       /* wall minus monotonic, as last believed */
 	int64_t timers_held_until; /* monotonic; 0: not held */

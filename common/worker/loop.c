@@ -335,8 +335,8 @@ static int64_t worker_wait(const struct worker *worker, instant now, bool able)
 		const struct source *source = worker->sources[i];
 		if (!source->taken)
 			continue;
-		if (!timers_wait(worker, source) && source->next_due - now < wait)
-			wait = source->next_due - now;
+		if (!timers_wait(worker, source) && pace_wait(&worker->pace, source->next_due - now) < wait)
+			wait = pace_wait(&worker->pace, source->next_due - now);
 		if (source->count && source->first_at + BATCH_AGE - monotonic < wait)
 			wait = source->first_at + BATCH_AGE - monotonic;
 	}

@@ -43,6 +43,9 @@ static const struct conf_key worker_keys[] = {
 	  "Published rows that each source keeps in its outbox, for publishing again after a broker's loss." },
 	{ "reconnect_max", CONF_DURATION, "2s", 100 * MILLISECOND, MINUTE, offsetof(struct worker_conf, reconnect_max),
 	  "Longest pause between attempts to reach the database." },
+	{ "simulated_clock", CONF_STRING, "", 0, 0, offsetof(struct worker_conf, simulated_clock),
+	  "REAL SIMULATED RATE: at the real time REAL it is SIMULATED (both RFC 3339), then RATE times as fast. Only for demos and rehearsals; "
+	  "every daemon and aftercarectl must have the same." },
 	{ 0 }
 };
 
@@ -309,6 +312,20 @@ static int worker_run(struct worker *worker, const void *service_conf)
 	return worker->exit_status;
 }
 
+/* False after it has said what is wrong. */
+static bool clock_open(struct worker *worker, const char *config)
+{
+	const char *text = worker->conf.simulated_clock ? worker->conf.simulated_clock : "";
+	if (!pace_parse(str_of(text), &worker->pace)) {
+		journal_error("%s: simulated_clock = %s: not REAL SIMULATED RATE, two RFC 3339 times and a number from 0.01 to 100000; "
+			      "nothing was started", config, text);
+		return false;
+	}
+	if (worker->pace.rate != 0)
+		journal_warning("the clock is simulated (%s): no real customer's limits are watched", text);
+	return true;
+}
+
 /* What only the service can judge (templates, addresses) is judged too; nothing is connected. */
 static int config_check(struct worker *worker, const void *service_conf, const char *identifier, const char *config)
 {
@@ -368,7 +385,9 @@ int worker_main(const struct service *service, int argc, char **argv)
 		mem_free(service_conf);
 		return EX_CONFIG;
 	}
-	if (mode == 'p')
+	if (!clock_open(&worker, config))
+		status = EX_CONFIG;
+	else if (mode == 'p')
 		conf_print(worker.conf_owner, tables, stdout);
 	else if (mode == 'k')
 		status = config_check(&worker, service_conf, identifier, config);

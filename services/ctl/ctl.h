@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/fault.h"
+#include "common/base/pace.h"
 #include "common/base/str.h"
 #include "common/io/conf.h"
 #include "common/io/db.h"
@@ -14,6 +15,7 @@ struct ctl {
 	const char *brokers;          /* NULL: not configured */
 	const char *database;
 	struct conf *conf;            /* owns the two and the kafka.* lines; NULL without a file */
+	struct pace pace;             /* of a simulated clock */
 	bool json;                    /* --json before or behind the command */
 	struct arena arena;
 };
@@ -43,6 +45,8 @@ int ctl_dead_show(struct ctl *ctl, int argc, char **argv);
 int ctl_dead_redrive(struct ctl *ctl, int argc, char **argv);
 int ctl_event_check(struct ctl *ctl, int argc, char **argv);
 
+/* The time that the daemons see. */
+instant ctl_now(const struct ctl *ctl);
 /* A connection for a command with the statements of services/ctl/ctl.sql; NULL after it has said why. */
 struct db *ctl_connect(struct ctl *ctl);
 /* Prints "aftercarectl: text" on stderr and returns `status`. */

@@ -11,9 +11,9 @@ select to_regclass(quote_ident(current_schema()) || '.clock') is not null
 -- name: service_clocks
 select count(*) filter (where state = 'running'), count(*) filter (where state = 'paused'),
        count(*) filter (where state = 'breached'),
-       count(*) filter (where state = 'running' and due_at < clock_timestamp()),
-       count(*) filter (where state = 'running' and due_at between clock_timestamp() and clock_timestamp() + interval '1 hour'),
-       coalesce((max(extract(epoch from clock_timestamp() - due_at)) filter (where state = 'running') * 1000000)::int8, 0)
+       count(*) filter (where state = 'running' and due_at < $1::timestamptz),
+       count(*) filter (where state = 'running' and due_at between $1::timestamptz and $1::timestamptz + interval '1 hour'),
+       coalesce((max(extract(epoch from $1::timestamptz - due_at)) filter (where state = 'running') * 1000000)::int8, 0)
   from clock where state in ('running', 'paused', 'breached')
 
 -- name: service_dead_reasons

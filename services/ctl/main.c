@@ -6,17 +6,20 @@
 #include <unistd.h>
 
 #include "services/ctl/ctl.h"
+#include "services/ctl/screen.h"
 
 #define USAGE_COLUMN 48               /* where the summaries begin */
 
 struct ctl_conf {
-	const char *brokers, *database;
+	const char *brokers, *database, *simulated_clock;
 };
 
 static const struct conf_key keys[] = {
 	{ "brokers", CONF_STRING, "", 0, 0, offsetof(struct ctl_conf, brokers), "Kafka's bootstrap servers." },
 	{ "database", CONF_STRING, "", 0, 0, offsetof(struct ctl_conf, database),
 	  "libpq connection string of a role that may do what you ask for." },
+	{ "simulated_clock", CONF_STRING, "", 0, 0, offsetof(struct ctl_conf, simulated_clock),
+	  "The daemons' simulated_clock, where they have one." },
 	{ 0 }
 };
 
@@ -29,6 +32,11 @@ int ctl_fail(int status, const char *format, ...)
 	fputc('\n', stderr);
 	va_end(args);
 	return status;
+}
+
+instant ctl_now(const struct ctl *ctl)
+{
+	return pace_at(&ctl->pace, screen_now());
 }
 
 bool ctl_read_file(struct ctl *ctl, const char *path, size_t limit, struct str *ret_text)
@@ -126,6 +134,8 @@ static int configure(struct ctl *ctl, const char *path, struct ctl_conf *conf)
 		if (conf_load(path, tables, stderr, &ctl->conf, &fault))
 			return ctl_fail(EX_CONFIG, "%s", fault.text);
 	}
+	if (conf->simulated_clock && !pace_parse(str_of(conf->simulated_clock), &ctl->pace))
+		return ctl_fail(EX_CONFIG, "%s: simulated_clock = %s: not REAL SIMULATED RATE", path, conf->simulated_clock);
 	ctl->brokers = conf->brokers && *conf->brokers ? conf->brokers : getenv("AFTERCARE_BROKERS");
 	ctl->database = conf->database && *conf->database ? conf->database : getenv("AFTERCARE_DATABASE");
 	return 0;

@@ -126,7 +126,9 @@ static void look_at_rest(struct look *look, struct db *db)
 	}
 	if (db_run(db, "service_has_clocks", NULL, &rows, &fault) || !db_get_bool(rows, 0, 0))
 		return;
-	clocks = db_run(db, "service_clocks", NULL, &rows, &fault) == OK;
+	params = (struct db_params){ .arena = arena };
+	db_instant(&params, status->now);
+	clocks = db_run(db, "service_clocks", &params, &rows, &fault) == OK;
 	if (!clocks) {
 		blind(look, str_format(arena, "clocks: %s", fault.text));
 		return;
@@ -272,7 +274,7 @@ static void look_twice(struct look *look, struct db *const *dbs)
 
 int ctl_status(struct ctl *ctl, int argc, char **argv)
 {
-	struct status status = { .now = screen_now(), .since = screen_midnight(screen_now()), .exit = 3 };
+	struct status status = { .now = ctl_now(ctl), .since = screen_midnight(ctl_now(ctl)), .exit = 3 };
 	struct look look = { .ctl = ctl, .status = &status };
 	struct db *db, **dbs;
 	bool open;

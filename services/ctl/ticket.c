@@ -69,7 +69,7 @@ static int find(struct ctl *ctl, struct str words, struct str *ret_id)
 int ctl_ticket(struct ctl *ctl, int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
-	struct ticket_view view = { .ctl = ctl, .now = screen_now(), .received_at = INSTANT_NONE };
+	struct ticket_view view = { .ctl = ctl, .now = ctl_now(ctl), .received_at = INSTANT_NONE };
 	char text[IDENT_TICKET];
 	int status = arguments_read(&arguments, argc, argv);
 
