@@ -181,6 +181,25 @@ bool instant_parse(struct str s, instant *ret)
 	return true;
 }
 
+bool instant_parse_date(struct str s, int64_t offset_us, instant *ret)
+{
+	int year = digits(s, 0, 4);
+	int month = digits(s, 5, 2);
+	int day = digits(s, 8, 2);
+
+	if (s.n != 10 || !is_at(s, 4, '-') || !is_at(s, 7, '-'))
+		return false;
+	if (year < 1 || month < 1 || month > 12 || day < 1 || day > month_days(year, month))
+		return false;
+	*ret = instant_of_civil(year, month, day, 0) - offset_us;
+	return true;
+}
+
+instant instant_day(instant at, int64_t offset_us)
+{
+	return at - floor_mod(at + offset_us, DAY);
+}
+
 /* Writes number with at least `width` digits at p; returns behind it. */
 static char *put_digits(char *p, int number, int width)
 {
@@ -194,6 +213,24 @@ static char *put_digits(char *p, int number, int width)
 	while (n > 0)
 		*p++ = text[--n];
 	return p;
+}
+
+struct str instant_format_date(instant at, int64_t offset_us, char text[static DATE_TEXT])
+{
+	char *p = text;
+	int year;
+	int month;
+	int day;
+	int second;
+
+	instant_civil(at, offset_us, &year, &month, &day, &second);
+	p = put_digits(p, year, 4);
+	*p++ = '-';
+	p = put_digits(p, month, 2);
+	*p++ = '-';
+	p = put_digits(p, day, 2);
+	*p = '\0';
+	return (struct str){ text, (size_t)(p - text) };
 }
 
 struct str instant_format(instant at, char text[static INSTANT_TEXT])

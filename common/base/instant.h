@@ -31,6 +31,14 @@ bool instant_parse(struct str s, instant *ret);
  * Writes at most INSTANT_TEXT bytes with the terminator; returns the slice of it. */
 #define INSTANT_TEXT 32
 struct str instant_format(instant at, char text[static INSTANT_TEXT]);
+/* A date without time, "2026-01-01": the instant at which that day begins in a zone offset_us from UTC. False when s is
+ * nothing of the kind. */
+bool instant_parse_date(struct str s, int64_t offset_us, instant *ret);
+/* Where the day that an instant belongs to begins. */
+instant instant_day(instant at, int64_t offset_us);
+/* "2026-01-01", the day in that zone (years to 9999). Writes at most DATE_TEXT bytes with the terminator; returns the slice. */
+#define DATE_TEXT 16
+struct str instant_format_date(instant at, int64_t offset_us, char text[static DATE_TEXT]);
 /* Civil date of an instant shifted by offset_us from UTC (for display in a zone): y, m, d, then seconds of the day. */
 void instant_civil(instant at, int64_t offset_us, int *ret_year, int *ret_month, int *ret_day, int *ret_second);
 /* The instant of a civil UTC date and time of day; no check of ranges. */

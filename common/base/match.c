@@ -3,8 +3,6 @@
  * Every rule of every policy asks here whether it holds; who fills the vector is worker/knowledge.h, who compiles the
  * document is io/policy_match.c. Times are compared as instants and durations as lengths, whatever way they are written.
  * Must never look anything up by name: paths were interned when the policy was loaded. */
-#include <string.h>
-
 #include "common/base/match.h"
 
 /* The mean length of a month of the Gregorian calendar, only to put "P1M" and "P40D" in an order. */
@@ -56,37 +54,12 @@ void attributes_done(struct attributes *attributes)
 	*attributes = (struct attributes){ 0 };
 }
 
-/* "2026-01-01" */
-static bool parse_date(struct str s, int64_t zone_offset_us, instant *ret)
-{
-	static const char zero_time[] = "T00:00:00Z";
-	char text[10 + sizeof(zero_time)];
-	instant midnight;
-
-	if (s.n != 10)
-		return false;
-	memcpy(text, s.p, 10);
-	memcpy(text + 10, zero_time, sizeof(zero_time));
-	if (!instant_parse(str_of(text), &midnight))
-		return false;
-	*ret = midnight - zone_offset_us;
-	return true;
-}
-
 static bool parse_moment(const struct value *value, int64_t zone_offset_us, struct moment *ret)
 {
 	if (value->type != VALUE_STRING)
 		return false;
-	ret->is_day = parse_date(value->string, zone_offset_us, &ret->at);
+	ret->is_day = instant_parse_date(value->string, zone_offset_us, &ret->at);
 	return ret->is_day || instant_parse(value->string, &ret->at);
-}
-
-static instant day_of(instant at, int64_t zone_offset_us)
-{
-	int64_t local = at + zone_offset_us;
-	int64_t in_day = local % DAY;
-
-	return at - (in_day < 0 ? in_day + DAY : in_day);
 }
 
 static int order_of(int64_t a, int64_t b)
@@ -131,7 +104,7 @@ static bool order_values(const struct value *a, const struct value *b, int64_t z
 	if (!parse_moment(a, zone_offset_us, &left) || !parse_moment(b, zone_offset_us, &right))
 		return order_durations(a->string, b->string, ret);
 	if (left.is_day || right.is_day)
-		*ret = order_of(day_of(left.at, zone_offset_us), day_of(right.at, zone_offset_us));
+		*ret = order_of(instant_day(left.at, zone_offset_us), instant_day(right.at, zone_offset_us));
 	else
 		*ret = order_of(left.at, right.at);
 	return true;
@@ -193,7 +166,7 @@ static bool is_within(const struct match_step *step, const struct value *value, 
 	if (!parse_moment(value, zone_offset_us, &moment))
 		return false;
 	if (moment.is_day)
-		today = day_of(now, zone_offset_us);
+		today = instant_day(now, zone_offset_us);
 	return moment.at <= today ? instant_add(moment.at, step->within, zone_offset_us) >= today
 				  : instant_add(today, step->within, zone_offset_us) >= moment.at;
 }

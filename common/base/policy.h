@@ -203,6 +203,21 @@ struct step_rule {
 	struct strings need;             /* attributes that must be known before it can be done by the system; else a person's */
 	const uint32_t *need_attributes; /* the same as indices, need.count of them */
 };
+/* Who may have service for a thing that was found in the directory; who may not is served all the same, and looked at. */
+struct entitlement {
+	bool present;
+	struct match match;              /* over installation.* and the request; {}: whoever has an installation */
+	bool review;                     /* whether those without are flagged for review */
+};
+/* What is free of charge, and until when. A `match` that may look at the cause holds only once the cause is known. */
+struct warranty {
+	bool present;
+	struct duration length;          /* from the day of acceptance; its last day included */
+	bool manufacturer_if_longer;     /* the maker's months count where they are more */
+	struct match labour_free, parts_free;    /* inside the warranty: free when it holds, else `otherwise` */
+	struct str otherwise, outside;   /* codes of the contract */
+	uint32_t in_warranty;            /* the attribute installation.in_warranty */
+};
 
 struct policy {
 	struct str id;
@@ -223,6 +238,8 @@ struct policy {
 	size_t required_count;
 	const struct step_rule *verify, *classify;
 	size_t verify_count, classify_count;
+	struct entitlement entitlement;
+	struct warranty warranty;
 	struct str unknown_kind;         /* absent: "other" */
 	bool acknowledge;
 	struct duration max_backdate;    /* default PT15M */

@@ -1,7 +1,7 @@
 /* The section "intake": what a request needs before work on it can begin, and who establishes it.
  *
  * Fields are written as in the claim's data, alternatives with a bar ("customer.phone|customer.email").
- * Must leave warranty and entitlement to the version that carries them out. */
+ * Must check every name: what a request needs and what a warranty pays for nobody looks at again. */
 #include <string.h>
 
 #include "common/io/policy_inner.h"
@@ -80,14 +80,56 @@ static const struct step_rule *read_steps(struct compile *compile, const struct 
 	return rules;
 }
 
+static void read_entitlement(struct compile *compile, const struct place *at, struct entitlement *entitlement)
+{
+	static const char *const members[] = { "match", "review", NULL };
+	struct place match = place_member(at, "match");
+	struct place review = place_member(at, "review");
+
+	if (!read_object(compile, at, members))
+		return;
+	entitlement->present = true;
+	entitlement->match = read_match(compile, &match);
+	entitlement->review = read_bool(compile, &review, true);
+}
+
+static void read_warranty(struct compile *compile, const struct place *at, struct warranty *warranty)
+{
+	static const char *const members[] = { "!anchor", "!length", "manufacturer_if_longer", "labour_free", "parts_free",
+					       "otherwise", "!outside", NULL };
+	static const char *const anchors[] = { "accepted_on", NULL };
+	static const struct words words_anchor = { "anchor", anchors, NULL };
+	struct place anchor = place_member(at, "anchor");
+	struct place length = place_member(at, "length");
+	struct place longer = place_member(at, "manufacturer_if_longer");
+	struct place labour = place_member(at, "labour_free");
+	struct place parts = place_member(at, "parts_free");
+	struct place otherwise = place_member(at, "otherwise");
+	struct place outside = place_member(at, "outside");
+
+	if (!read_object(compile, at, members))
+		return;
+	warranty->present = true;
+	(void)read_word(compile, &anchor, &words_anchor);
+	(void)read_duration(compile, &length, &warranty->length);
+	warranty->manufacturer_if_longer = read_bool(compile, &longer, false);
+	warranty->labour_free = read_match(compile, &labour);
+	warranty->parts_free = read_match(compile, &parts);
+	warranty->outside = read_word(compile, &outside, &words_charge);
+	warranty->otherwise = otherwise.value ? read_word(compile, &otherwise, &words_charge) : warranty->outside;
+	warranty->in_warranty = path_intern(compile, STR("installation.in_warranty"));
+}
+
 void read_intake(struct compile *compile, const struct place *at, struct policy *policy)
 {
-	static const char *const members[] = { "channels", "required", "verify", "classify", "~entitlement", "~warranty",
+	static const char *const members[] = { "channels", "required", "verify", "classify", "entitlement", "warranty",
 					       "unknown_kind", "acknowledge", "max_backdate", NULL };
 	struct place channels = place_member(at, "channels");
 	struct place required = place_member(at, "required");
 	struct place verify = place_member(at, "verify");
 	struct place classify = place_member(at, "classify");
+	struct place entitlement = place_member(at, "entitlement");
+	struct place warranty = place_member(at, "warranty");
 	struct place unknown = place_member(at, "unknown_kind");
 	struct place acknowledge = place_member(at, "acknowledge");
 	struct place backdate = place_member(at, "max_backdate");
@@ -107,6 +149,8 @@ void read_intake(struct compile *compile, const struct place *at, struct policy 
 	}
 	policy->verify = read_steps(compile, &verify, &policy->verify_count);
 	policy->classify = read_steps(compile, &classify, &policy->classify_count);
+	read_entitlement(compile, &entitlement, &policy->entitlement);
+	read_warranty(compile, &warranty, &policy->warranty);
 	if (unknown.value)
 		policy->unknown_kind = read_word(compile, &unknown, &words_kind);
 	policy->acknowledge = read_bool(compile, &acknowledge, false);

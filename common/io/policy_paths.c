@@ -54,7 +54,7 @@ static const char *const event_members[] = {
 	"parts", "patch", "payment", "payment_method", "place", "plan", "policy", "price", "priority", "problem",
 	"product", "product_issue", "product_version", "programme", "project", "promised_date", "reason", "receipt",
 	"received_at", "related", "release", "remote_session", "request", "respondent_department", "result",
-	"reusable", "review", "revision", "rings", "role", "sample", "satisfied", "score", "set", "severity",
+	"reusable", "review", "revision", "rings", "role", "rule", "sample", "satisfied", "score", "set", "severity",
 	"signature", "solution", "source", "special", "started_at", "state", "subtask", "subtype", "survey", "tags",
 	"task", "template", "text", "ticket", "to", "topic", "type", "until", "urgent", "verdict", "version",
 	"versions", "visit", "visitor", "vulnerability", "waited_s", "warranty_card", "was", "what", "why", "window",

@@ -163,6 +163,14 @@ static void test_everything(void **state)
 	assert_int_equal(p->classify[0].need.count, 2);
 	assert_true(str_is(bench.attributes.items[p->classify[0].need_attributes[1]].path, "severity"));
 	assert_true(str_is(p->unknown_kind, "lease"));
+	assert_true(p->entitlement.present && !p->entitlement.review);
+	assert_int_equal(p->entitlement.match.count, 1);
+	assert_true(p->warranty.present && p->warranty.manufacturer_if_longer);
+	assert_int_equal(p->warranty.length.months, 18);
+	assert_int_equal(p->warranty.labour_free.count, 1);
+	assert_int_equal(p->warranty.parts_free.count, 1);
+	assert_true(str_is(p->warranty.otherwise, "to_be_agreed") && str_is(p->warranty.outside, "paid"));
+	assert_true(str_is(bench.attributes.items[p->warranty.in_warranty].path, "installation.in_warranty"));
 	assert_true(p->acknowledge);
 	assert_int_equal(p->max_backdate.us, DAY);
 
