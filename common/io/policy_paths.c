@@ -49,16 +49,16 @@ static const char *const event_members[] = {
 	"departments", "desk", "detected_at", "document", "drill", "due_at", "effective_from", "emergency",
 	"entered_by", "entitlement", "eta", "facts", "fault_type", "feedback", "fees", "findings", "flags",
 	"followup", "for", "form", "from", "grade", "grading", "identity", "impact_scope", "importance",
-	"installation", "item", "kind", "lag_ms", "late_s", "level", "limit", "lines", "message", "met_at", "method",
-	"missing", "mode", "need", "none_because", "note", "now", "observation", "on", "open_s", "order", "outcome",
-	"parts", "patch", "payment", "payment_method", "place", "plan", "policy", "price", "priority", "problem",
-	"product", "product_issue", "product_version", "programme", "project", "promised_date", "reason", "receipt",
-	"received_at", "related", "release", "remote_session", "request", "respondent_department", "result",
-	"reusable", "review", "revision", "rings", "role", "rule", "sample", "satisfied", "score", "set", "severity",
-	"signature", "solution", "source", "special", "started_at", "state", "subtask", "subtype", "survey", "tags",
-	"task", "template", "text", "ticket", "to", "topic", "type", "until", "urgent", "verdict", "version",
-	"versions", "visit", "visitor", "vulnerability", "waited_s", "warranty_card", "was", "what", "why", "window",
-	"year", NULL
+	"installation", "item", "kind", "lag_ms", "late_s", "level", "limit", "lines", "message", "met_at",
+	"method", "missing", "mode", "need", "none_because", "note", "now", "observation", "on", "open_s", "order",
+	"outcome", "owner", "parts", "patch", "payment", "payment_method", "place", "plan", "policy", "price",
+	"principles", "priority", "problem", "product", "product_issue", "product_version", "programme", "project",
+	"promised_date", "purpose", "reason", "receipt", "received_at", "related", "release", "remote_session",
+	"request", "respondent_department", "responsible", "result", "reusable", "review", "revision", "rings",
+	"role", "rule", "sample", "satisfied", "score", "set", "severity", "signature", "solution", "source",
+	"special", "started_at", "state", "subtask", "subtype", "survey", "tags", "task", "template", "text",
+	"ticket", "to", "topic", "type", "until", "urgent", "verdict", "version", "versions", "visit", "visitor",
+	"vulnerability", "waited_s", "warranty_card", "was", "what", "why", "window", "year", NULL
 };
 
 static const struct {
