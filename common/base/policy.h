@@ -153,21 +153,27 @@ struct message_rule {
 	struct strings must;
 	struct str once_per;         /* "ticket", "fact" or a duration's text; absent: fact */
 };
-enum programme_type { PROGRAMME_SURVEY, PROGRAMME_FOLLOWUP };
+enum programme_type { PROGRAMME_SURVEY, PROGRAMME_FOLLOWUP, PROGRAMME_VISIT };
 struct programme {
 	struct str name;
 	enum programme_type type;
-	struct str on;               /* fact that makes it due, "ticket.closed" */
 	struct match match;
-	struct duration delay;       /* from the fact to due */
-	struct str to;               /* "customer" or a role; never the engineer who did the work (exclude_owner) */
-	bool exclude_owner;
+	struct str to;               /* "customer" or a role; of a visit: who arranges it */
 	struct str form;
+	struct actions missed;       /* a survey not returned, a visit not made */
+
+	/* survey, followup: what follows a fact about a ticket */
+	struct str on;               /* fact that makes it due, "ticket.closed" */
+	struct duration delay;       /* from the fact to due */
+	bool exclude_owner;          /* never the engineer who did the work */
 	struct duration respond_within;
 	bool has_respond_within;
-	struct actions unreturned;
 	const struct rule *then;     /* on survey.scored */
 	size_t then_count;
+
+	/* visit: comes round for every installation, from the day of its acceptance */
+	struct duration every;       /* months and whole days */
+	bool until_warranty;         /* none behind the last day of the warranty; else for ever */
 };
 
 /* ---- steps of the lifecycle (4): of the shared table, and of a policy's own `allow` ---- */

@@ -187,7 +187,7 @@ static void add_programmes(struct choice *choice, const struct policy *policy)
 			continue;
 		add_rules(choice, policy, programme->then, programme->then_count);
 		if (str_is(choice->fact->name, "survey.unreturned"))
-			add_actions(choice, policy, programme->name, &programme->unreturned, NULL);
+			add_actions(choice, policy, programme->name, &programme->missed, NULL);
 	}
 }
 

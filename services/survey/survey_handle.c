@@ -156,8 +156,8 @@ static void unreturned(struct work *work, struct survey *survey)
 	if (!survey_becomes_unreturned(survey, work->item->timer->due))
 		return;
 	emit(work, survey, "survey.unreturned", work->item->timer->due);
-	for (size_t i = 0; programme && i < programme->unreturned.count; i++) {
-		const struct action *action = &programme->unreturned.items[i];
+	for (size_t i = 0; programme && i < programme->missed.count; i++) {
+		const struct action *action = &programme->missed.items[i];
 
 		if (action->type == ACTION_TASK)
 			survey_emit_task(work->run->state, batch, work->item, work->ticket, survey, action, number++,

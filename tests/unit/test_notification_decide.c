@@ -41,7 +41,7 @@ static const struct rule rules[] = {
 };
 static const struct rule then[] = { { .name = S("sad"), .on = S("survey.scored"), .actions = { tell_other, 1 } } };
 static const struct programme programmes[] = {
-	{ .name = S("after-case"), .then = then, .then_count = 1, .unreturned = { tell_other, 1 } },
+	{ .name = S("after-case"), .then = then, .then_count = 1, .missed = { tell_other, 1 } },
 };
 static const struct policy specific = { .id = S("vip"), .messages = specific_messages, .message_count = 1 };
 static const struct policy plain = {

@@ -240,7 +240,12 @@ static void test_everything(void **state)
 	assert_int_equal(p->programmes[0].type, PROGRAMME_SURVEY);
 	assert_int_equal(p->programmes[0].delay.us, DAY);
 	assert_true(str_is(p->programmes[0].to, "customer"));
-	assert_int_equal(p->programmes[0].unreturned.count, 1);
+	assert_int_equal(p->programmes[0].missed.count, 1);
+	assert_int_equal(p->programmes[1].type, PROGRAMME_VISIT);
+	assert_int_equal(p->programmes[1].every.months, 2);
+	assert_false(p->programmes[1].until_warranty);
+	assert_true(str_is(p->programmes[1].to, "director") && p->programmes[1].match.count == 1);
+	assert_true(str_is(p->programmes[1].missed.items[0].what, "tour-missed"));
 	bench_done(&bench);
 }
 
