@@ -73,20 +73,24 @@ returning s.id
 -- name: source_due_times
 select source, min(due) from timer where source = any ($1::int8[]) group by source
 
+-- The facts of a transaction as one row of arrays.
 -- name: outbox_insert
-insert into outbox (source, seq, incarnation, topic, partition, key, headers, value)
-select $1::int8, $2::int8 + o.n, $3::int8, o.topic, o.partition, o.key, o.headers, o.value
-  from unnest($4::text[], $5::int4[], $6::bytea[], $7::bytea[], $8::bytea[])
-       with ordinality as o (topic, partition, key, headers, value, n)
+insert into outbox (source, first_seq, last_seq, incarnation, topic, partition, key, headers, value)
+values ($1::int8, $2::int8 + 1, $2::int8 + cardinality($4::text[]), $3::int8, $4::text[], $5::int4[], $6::bytea[], $7::bytea[],
+        $8::bytea[])
 
 -- name: outbox_unpublished
-select seq, topic, partition, key, headers, value from outbox
- where source = $1::int8 and seq > $2::int8 and seq <= $3::int8 order by seq limit 1000
+select o.first_seq + f.n - 1 as seq, f.topic, f.partition, f.key, f.headers, f.value
+  from (select * from outbox where source = $1::int8 and last_seq > $2::int8 and last_seq <= $3::int8
+         order by source, last_seq limit 4) o,
+       unnest(o.topic, o.partition, o.key, o.headers, o.value) with ordinality as f (topic, partition, key, headers, value, n)
+ where o.first_seq + f.n - 1 > $2::int8
+ order by 1
 
 -- name: outbox_prune
 delete from outbox
  where source = $1::int8
-   and seq in (select seq from outbox where source = $1::int8 and seq <= $2::int8 order by seq limit 5000)
+   and last_seq in (select last_seq from outbox where source = $1::int8 and last_seq <= $2::int8 order by last_seq limit 200)
 
 -- name: timer_fire
 with fired as (

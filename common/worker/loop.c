@@ -16,6 +16,8 @@
 #define BATCH_AGE (10 * MILLISECOND)
 #define RECONNECT_FIRST (50 * MILLISECOND)
 #define REPORT_EVERY (5 * SECOND)
+/* As outbox_prune says. */
+#define PRUNE_ROWS 200
 #define PRODUCER_PAUSE (500 * MILLISECOND)
 #define TIMERS_BETWEEN_EVENTS (100 * MILLISECOND)
 
@@ -303,7 +305,7 @@ static void worker_prune(struct worker *worker)
 			worker_settle(worker, NULL, verdict, &fault);
 			return;
 		}
-		if (db_affected(rows) < 5000)
+		if (db_affected(rows) < PRUNE_ROWS)
 			source->pruned_to = until;
 	}
 }

@@ -171,7 +171,7 @@ static void test_failover(void **state)
 	probe_kill(probe);
 	probe_do(probe, "begin; update source s set next_offset = o.next_offset, out_seq = o.out_seq, published_seq = o.published_seq, "
 		 "timeline = '0000ABCD' from saved o where s.id = o.id; update source set timeline = '0000ABCD';"
-		 "delete from outbox b using saved o where b.source = o.id and b.seq > o.out_seq; delete from effect where id = 'forgotten';"
+		 "delete from outbox b using saved o where b.source = o.id and b.last_seq > o.out_seq; delete from effect where id = 'forgotten';"
 		 "drop table saved; commit");
 	probe_send(probe, 1, "after", "{'emit': 5}");
 	probe_flush(probe);

@@ -130,10 +130,15 @@ void probe_connect(struct probe *probe)
 
 static void create_tables(struct probe *probe)
 {
-	struct str base = embed_find("schemas/sql/0001_base.sql");
+	/* Those that make the ledger; the others are about tickets and services. */
+	static const char *const migrations[] = { "schemas/sql/0001_base.sql", "schemas/sql/0020_outbox.sql" };
 
-	assert_non_null(base.p);
-	PQclear(run(probe, base.p));
+	for (size_t i = 0; i < array_count(migrations); i++) {
+		struct str text = embed_find(migrations[i]);
+
+		assert_non_null(text.p);
+		PQclear(run(probe, text.p));
+	}
 	PQclear(run(probe, tables));
 }
 

@@ -269,7 +269,7 @@ static void check_lane(struct probe *probe, const struct probe_log *log, const c
 	int64_t incarnation = -1, sequence = -1;
 
 	snprintf(number, sizeof(number), "%d", partition);
-	snprintf(sql, sizeof(sql), "select seq, incarnation, headers, value from outbox where source = $1::bigint and topic = '" TOPIC_MESSAGES
+	snprintf(sql, sizeof(sql), "select seq, incarnation, headers, value from outbox_fact where source = $1::bigint and topic = '" TOPIC_MESSAGES
 				   "' and partition = $2::int order by seq");
 	rows = PQexecParams(probe->sql, sql, 2, NULL, values, NULL, NULL, 1);
 	assert_int_equal(PQresultStatus(rows), PGRES_TUPLES_OK);
@@ -292,8 +292,8 @@ void probe_check(struct probe *probe)
 	PGresult *sources;
 
 	probe_until(probe, 0, "select count(*) from source where published_seq <> out_seq");
-	assert_int_equal(probe_number(probe, "select count(*) from source s where out_seq <> (select count(*) from outbox where source = s.id)"), 0);
-	assert_int_equal(probe_number(probe, "select count(*) from source s where out_seq <> (select coalesce(max(seq), 0) from outbox "
+	assert_int_equal(probe_number(probe, "select count(*) from source s where out_seq <> (select count(*) from outbox_fact where source = s.id)"), 0);
+	assert_int_equal(probe_number(probe, "select count(*) from source s where out_seq <> (select coalesce(max(seq), 0) from outbox_fact "
 					     "where source = s.id)"), 0);
 	probe_read(probe, TOPIC_MESSAGES, 3, &log);
 	sources = PQexec(probe->sql, "select id, 'probe/' || topic || '/' || partition from source");
