@@ -20,8 +20,9 @@ bool strings_contain(struct strings list, struct str s);
 enum evidence_type {
 	EVIDENCE_FACT,     /* the fact has happened since the last reopening, with `match` holding for it */
 	EVIDENCE_COUNT,    /* as often as `equals` */
-	EVIDENCE_FIELD,    /* an attribute is present */
-	EVIDENCE_TOLD,
+	EVIDENCE_FIELD,    /* an attribute is present, and no empty text */
+	EVIDENCE_MATCH,    /* `match` holds of the ticket with the claim laid upon it */
+	EVIDENCE_TOLD,     /* the customer has been told what the message rule `told` says */
 	EVIDENCE_ANY,      /* one of `parts` */
 };
 struct evidence {
@@ -99,7 +100,8 @@ struct clock_rule {
 };
 
 /* ---- routing (section 6) ----
- * `skill` and `role` of the need hold for the pool only: a rule that names a person, role or level says itself who. */
+ * `skill` and `role` of the need hold for the pool only: a rule that names a person, role or level says itself who. Nor may
+ * somebody that a complaint names (`not_named`) be given it by hand. */
 enum need_type { NEED_SKILL, NEED_ON_POST, NEED_ONBOARDED, NEED_CERTIFICATE, NEED_ROLE, NEED_NOT_NAMED, NEED_LANGUAGE,
 		 NEED_CAPACITY };
 enum certificate_need { CERTIFICATE_NONE, CERTIFICATE_PREFER, CERTIFICATE_REQUIRE };
@@ -121,6 +123,7 @@ struct route_rule {
 	struct match match;
 	enum route_type type;
 	struct str to;               /* role, level ("management") or person path */
+	struct str of;               /* ROUTE_POOL: the role of those in it, whatever the need says; absent: the need's */
 	uint32_t attribute;          /* ROUTE_PERSON */
 	bool else_next;              /* nobody there: try the next rule */
 	bool binding;                /* a manual dispatch that goes elsewhere is refused as well (C092) */

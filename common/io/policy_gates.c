@@ -100,6 +100,43 @@ static void read_field(struct compile *compile, const struct place *at, struct e
 	default_wording(compile, evidence, path);
 }
 
+/* What can be told: what a message of this document says, and the result of a case under whatever name. */
+static void read_told(struct compile *compile, const struct place *at, struct evidence *evidence)
+{
+	const struct place *root = at;
+	const char **names, *near;
+	json_t *list, *item;
+	size_t i, count = 1;
+
+	evidence->type = EVIDENCE_TOLD;
+	evidence->told = read_name(compile, at);
+	default_wording(compile, evidence, evidence->told);
+	while (root->up)
+		root = root->up;
+	list = json_object_get(root->value, "messages");
+	names = arena_zero(compile->arena, (json_array_size(list) + 2) * sizeof(*names));
+	names[0] = "result";
+	json_array_foreach (list, i, item)
+		if (json_is_string(json_object_get(item, "name")))
+			names[count++] = json_string_value(json_object_get(item, "name"));
+	for (i = 0; i < count; i++)
+		if (evidence->told.n == 0 || str_is(evidence->told, names[i]))
+			return;
+	near = words_nearest(names, evidence->told);
+	complain(compile, at, "\"%.*s\" is no message of this document%s%s%s", STR_ARG(evidence->told),
+		 near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+/* A condition has no name that could be told to a person: the document must give the words. */
+static void read_condition(struct compile *compile, const struct place *at, const struct place *missing,
+			   struct evidence *evidence)
+{
+	evidence->type = EVIDENCE_MATCH;
+	evidence->match = read_match(compile, at);
+	if (!missing->value)
+		complain(compile, at, "a condition needs \"missing\": what a refusal says");
+}
+
 /* `id` is what it is called when the document does not say. */
 static void read_evidence(struct compile *compile, const struct place *at, struct str id, int depth,
 			  struct evidence *evidence)
@@ -127,8 +164,8 @@ static void read_evidence(struct compile *compile, const struct place *at, struc
 		evidence->id = read_name(compile, &own_id);
 	if (missing.value)
 		read_bilingual(compile, &missing, &evidence->missing_zh, &evidence->missing_en);
-	if (!!fact.value + !!count.value + !!field.value + !!told.value + !!any.value != 1)
-		complain(compile, at, "one of \"fact\", \"count\", \"field\", \"told\", \"any\"");
+	if (!!fact.value + !!count.value + !!field.value + !!told.value + !!any.value != !(match.value && !fact.value))
+		complain(compile, at, "one of \"fact\", \"count\", \"field\", \"match\", \"told\", \"any\"");
 	else if (fact.value)
 		read_fact(compile, &fact, &match, evidence);
 	else if (count.value)
@@ -137,13 +174,10 @@ static void read_evidence(struct compile *compile, const struct place *at, struc
 		read_field(compile, &field, evidence);
 	else if (any.value)
 		read_alternatives(compile, &any, depth, evidence);
-	else {
-		evidence->type = EVIDENCE_TOLD;
-		evidence->told = read_name(compile, &told);
-		default_wording(compile, evidence, evidence->told);
-	}
-	if (match.value && !fact.value)
-		complain(compile, &match, "\"match\" goes with \"fact\"");
+	else if (match.value)
+		read_condition(compile, &match, &missing, evidence);
+	else
+		read_told(compile, &told, evidence);
 }
 
 struct guards {

@@ -73,24 +73,28 @@ static void read_need(struct compile *compile, const struct place *at, struct ro
 
 static void read_route_target(struct compile *compile, const struct place *at, struct route_rule *rule)
 {
-	static const char *const members[] = { "pool", "person", "role", "role_level", NULL };
+	static const char *const members[] = { "pool", "of", "person", "role", "role_level", NULL };
 	static const char *const pools[] = { "skill", NULL };
 	static const char *const levels[] = { "management", NULL };
 	static const struct words words_pool = { "pool", pools, NULL };
 	static const struct words words_level = { "level of roles", levels, NULL };
 	struct place pool = place_member(at, "pool");
 	struct place person = place_member(at, "person");
+	struct place of = place_member(at, "of");
 	struct place role = place_member(at, "role");
 	struct place level = place_member(at, "role_level");
 	const struct words *codes;
 
 	if (!read_object(compile, at, members))
 		return;
-	if (json_object_size(at->value) != 1)
+	if (!!pool.value + !!person.value + !!role.value + !!level.value != 1)
 		complain(compile, at, "one of \"pool\", \"person\", \"role\", \"role_level\"");
+	if (of.value && !pool.value)
+		complain(compile, &of, "\"of\" goes with \"pool\"");
 	if (pool.value) {
 		rule->type = ROUTE_POOL;
 		rule->to = read_word(compile, &pool, &words_pool);
+		rule->of = read_word(compile, &of, &words_role);
 	} else if (person.value) {
 		rule->type = ROUTE_PERSON;
 		rule->to = read_text(compile, &person);

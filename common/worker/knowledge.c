@@ -172,6 +172,17 @@ enum verdict knowledge_policies(struct knowledge *knowledge, struct batch *batch
 	return OK;
 }
 
+bool knowledge_any_policy(const struct knowledge *knowledge, bool (*holds)(const struct policy *policy, const void *userdata),
+			  const void *userdata)
+{
+	for (size_t i = 0; i < knowledge->version_count; i++) {
+		const struct known_version *version = &knowledge->versions[i];
+		if (!version->lifecycle && (!version->policy || holds(version->policy, userdata)))
+			return true;
+	}
+	return false;
+}
+
 enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batch, int32_t number,
 				 const struct lifecycle **ret_lifecycle, struct fault *fault)
 {

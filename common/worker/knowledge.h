@@ -24,6 +24,10 @@ enum verdict knowledge_policy(struct knowledge *knowledge, struct batch *batch, 
 /* All policies of a ticket, in its order. ret_policies has room for TICKET_POLICIES_MAX. */
 enum verdict knowledge_policies(struct knowledge *knowledge, struct batch *batch, const struct ticket *ticket,
 				const struct policy **ret_policies, struct fault *fault) must_check;
+/* Whether `holds` holds for a policy that some ticket may be under; a version that has not been looked at yet counts as if
+ * it did. */
+bool knowledge_any_policy(const struct knowledge *knowledge, bool (*holds)(const struct policy *policy, const void *userdata),
+			  const void *userdata);
 /* The shared lifecycle of a version; 0: the newest, NULL when none is loaded yet. */
 enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batch, int32_t version,
 				 const struct lifecycle **ret_lifecycle, struct fault *fault) must_check;

@@ -1,6 +1,7 @@
 /* aftercare-routing: who works on a ticket, and the one writer of its lifecycle.
  *
- * Reads the ticket log: what intake registered, and the claims it let in. Writes ticket.* facts behind them. */
+ * Reads the ticket log: what intake registered, and the claims it let in; and from aftercare.messages what customers have been
+ * told. Writes ticket.* facts behind them. */
 #include "services/routing/routing_run.h"
 
 static bool wants(struct str name)
@@ -20,6 +21,12 @@ static bool wants(struct str name)
 		if (str_is(name, names[i]))
 			return true;
 	return false;
+}
+
+/* What the customer was told; of all else that notification says, nothing. */
+static bool wants_message(struct str name)
+{
+	return str_is(name, "notify.sent");
 }
 
 static enum verdict open_state(struct worker *worker, const void *conf, void **ret_state, struct fault *fault)
@@ -44,6 +51,7 @@ static void close_state(void *state)
 
 static const struct service_topic topics[] = {
 	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = wants, .keeper = true },
+	{ .name = TOPIC_MESSAGES, .kind = TOPIC_LOG_BESIDE, .wants = wants_message },
 	{ 0 },
 };
 static const char *const sql[] = { "services/routing/routing.sql", NULL };

@@ -25,6 +25,7 @@ struct routing_claim {
 	struct str by, role;       /* as claimed; may be absent */
 	instant time, arrived;
 	struct str to;             /* staff.assigned: the person */
+	struct strings named;      /* staff.assigned: the persons that the ticket complains of */
 };
 
 /* What follows from a claim that is allowed. */
@@ -71,6 +72,15 @@ bool routing_gates(const struct ticket *ticket, struct str claim, const struct r
 /* Remembers, after a fact, which evidence its data have given. */
 void routing_note_evidence(struct ticket *ticket, struct str fact, const struct routing_book *book,
 			   const struct value *vector, instant now, struct arena *arena);
+/* A message that has reached the customer: of which rule of which policy, about which fact. */
+struct routing_told {
+	struct str policy, rule, fact;
+};
+/* Whether a gate of the policy may wait for this message. */
+bool routing_told_matters(const struct policy *policy, const struct routing_told *told);
+/* Remembers which evidence the message is. */
+void routing_note_told(struct ticket *ticket, const struct routing_told *told, const struct routing_book *book,
+		       struct arena *arena);
 /* Whether some evidence looks into the data of this fact. */
 bool routing_evidence_looks(const struct routing_book *book, struct str fact);
 
@@ -97,7 +107,8 @@ enum routing_next routing_next(const struct ticket *ticket, const struct routing
 /* The required fields that are missing, as ticket.missing keeps them; absent when complete. */
 struct str routing_missing(const struct ticket *ticket, const struct routing_book *book, const struct value *vector,
 			   const struct routing_known *known, instant now, struct arena *arena);
-/* The earliest due time among the clocks that run since T0 and have not been stopped; INSTANT_NONE when none is known. */
+/* Of a ticket that is being assigned: the earliest due time among the clocks that run since T0 or begin with this, over all
+ * its policies; INSTANT_NONE when none is known. */
 instant routing_due(const struct ticket *ticket, const struct routing_book *book, const struct value *vector, instant now);
 /* Whether `to` is a higher priority than `was`; of codes that are none of the shipped ones nobody knows: true. */
 bool routing_raises(struct str was, struct str to);
@@ -147,6 +158,7 @@ struct routing_choice {
 	struct str rule;                            /* name of the rule that spoke last; absent: none matched */
 	struct routing_candidate eligible[ROUTING_CANDIDATES_MAX], ruled_out[ROUTING_CANDIDATES_MAX];
 	size_t eligible_count, ruled_out_count;     /* all of them, also those beyond the arrays */
+	bool owner_eligible;                        /* the ticket's owner could be chosen as well */
 };
 
 /* The policy that speaks about routing; NULL when none does: then nobody is assigned but by hand. */
@@ -155,12 +167,13 @@ const struct policy *routing_policy_of(const struct routing_book *book);
 void routing_choose(const struct ticket *ticket, const struct routing_wish *wish, const struct routing_book *book,
 		    const struct policy *policy, const struct routing_load *loads, const struct value *vector, instant now,
 		    struct routing_choice *ret_choice);
-/* Whether the owner may keep the ticket after its mode (or grade) has changed. `mode`: look at the role a mode needs
- * too, not only at what a rule of the policy demands. */
-bool routing_owner_fits(const struct ticket *ticket, const struct routing_book *book, const struct value *vector,
-			bool mode, instant now);
-/* Whether a binding rule of the policy lets this person be made the owner by hand (C092); else gate_unmet. */
-bool routing_may_own(const struct ticket *ticket, struct str person, const struct routing_book *book,
+/* Whether the owner may keep the ticket after its mode (or grade) has changed, or a complaint names somebody. `mode`: look at
+ * the role a mode needs too, not only at what a rule of the policy demands. */
+bool routing_owner_fits(const struct ticket *ticket, const struct strings *complained_of, const struct routing_book *book,
+			const struct value *vector, bool mode, instant now);
+/* Whether the person of the claim may be made the owner by hand: a binding rule may want somebody else (C092), and who is
+ * complained of handles no complaint where the policy says so (C102); else gate_unmet. */
+bool routing_may_own(const struct ticket *ticket, const struct routing_claim *claim, const struct routing_book *book,
 		     const struct value *vector, instant now, struct arena *arena, struct routing_refusal *ret_refusal);
 /* Whether the policy prefers somebody who has served the customer before. */
 bool routing_prefers_served(const struct policy *policy);

@@ -136,15 +136,18 @@ static enum verdict dispatch_anew(struct routing_work *work, const struct routin
 {
 	struct ticket *ticket = work->ticket;
 	bool mode = str_is(claim->name, "staff.mode_chosen");
+	struct strings complained_of;
 
 	if (!mode && !str_is(claim->name, "staff.classified") && !str_is(claim->name, "request.supplemented"))
 		return OK;
 	if (!state_is_open(ticket->state) || !routing_policy_of(&work->book))
 		return OK;
 	work->vector = NULL;
+	complained_of = routing_named(work);
 	if (ticket->unassignable ||
-	    (ticket->owner.p && !routing_owner_fits(ticket, &work->book, routing_vector(work), mode, work->run->batch->now)))
-		return routing_dispatch(work, fault);
+	    (ticket->owner.p && !routing_owner_fits(ticket, &complained_of, &work->book, routing_vector(work), mode,
+						    work->run->batch->now)))
+		return routing_dispatch(work, true, fault);
 	return OK;
 }
 
@@ -178,6 +181,8 @@ enum verdict routing_claim_handle(struct routing_work *work, struct fault *fault
 
 	routing_decode_claim(work->item, batch->arena, &claim);
 	lay(work, &claim);
+	if (claim.to.p)
+		claim.named = routing_named(work);
 	if (routing_needs_vector(&work->book, claim.name))
 		vector = routing_vector(work);
 	if (!routing_step(work->ticket, &claim, &work->book, vector, batch->now, batch->arena, &step, &refusal)) {

@@ -156,7 +156,7 @@ bool routing_step(const struct ticket *ticket, const struct routing_claim *claim
 	step.transition = routing_transition(ticket, claim->name, book, vector, step.at, now);
 	if (!step.transition)
 		return refuse_transition(ticket, claim->name, book, arena, ret_refusal);
-	if (claim->to.p && !routing_may_own(ticket, claim->to, book, vector, now, arena, ret_refusal))
+	if (claim->to.p && !routing_may_own(ticket, claim, book, vector, now, arena, ret_refusal))
 		return false;
 	if (!routing_gates(ticket, claim->name, book, vector, now, arena, ret_refusal))
 		return false;

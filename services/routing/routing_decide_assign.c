@@ -135,16 +135,23 @@ static bool meant(const struct route_rule *rule, struct str id, struct str role,
 	return false;
 }
 
+/* By id or by name, as the complaint has it; `person` may be NULL. */
+static bool named(const struct strings *list, struct str id, const struct person *person)
+{
+	return strings_contain(*list, id) || (person && person->name.n > 0 && strings_contain(*list, person->name));
+}
+
 static enum routing_ruled judge(const struct view *view, size_t index, const struct value *vector)
 {
 	const struct person *person = &view->book->directory->people[index];
 	const struct routing_need *need = view->need;
 	const struct routing_wish *wish = view->wish;
 	bool pool = !view->rule || view->rule->type == ROUTE_POOL;
+	struct str role = view->rule && view->rule->of.n > 0 ? view->rule->of : view->role;
 
 	if (!pool && !meant(view->rule, person->id, person->role, view->book, vector))
 		return view->rule->type == ROUTE_PERSON ? RULED_PERSON : RULED_ROLE;
-	if (pool && view->role.n > 0 && !str_eq(person->role, view->role))
+	if (pool && role.n > 0 && !str_eq(person->role, role))
 		return RULED_ROLE;
 	if (pool && need->skill) {
 		int32_t level = level_of(person, wish);
@@ -158,8 +165,7 @@ static enum routing_ruled judge(const struct view *view, size_t index, const str
 		return RULED_LANGUAGE;
 	if (need->onboarded && !person->onboarded)
 		return RULED_ONBOARDED;
-	if (need->not_named && (strings_contain(wish->named, person->id) ||
-				(person->name.n > 0 && strings_contain(wish->named, person->name))))
+	if (need->not_named && named(&wish->named, person->id, person))
 		return RULED_NOT_NAMED;
 	if (need->on_post && !person->on_post)
 		return RULED_ON_POST;
@@ -222,6 +228,7 @@ static void choose_by(const struct view *view, const struct routing_policy *rout
 	struct worth best = { 0 };
 
 	choice->eligible_count = choice->ruled_out_count = 0;
+	choice->owner_eligible = false;
 	choice->person = NULL;
 	for (size_t i = 0; i < directory->count; i++) {
 		enum routing_ruled ruled = judge(view, i, vector);
@@ -237,6 +244,7 @@ static void choose_by(const struct view *view, const struct routing_policy *rout
 		if (choice->eligible_count < ROUTING_CANDIDATES_MAX)
 			choice->eligible[choice->eligible_count] = candidate;
 		choice->eligible_count++;
+		choice->owner_eligible |= str_eq(candidate.id, view->ticket->owner);
 		worth = worth_of(view, i);
 		if (choice->person && !better(routing, &worth, &best))
 			continue;
@@ -259,6 +267,7 @@ void routing_choose(const struct ticket *ticket, const struct routing_wish *wish
 	ret_choice->person = NULL;
 	ret_choice->rule = STR_NONE;
 	ret_choice->eligible_count = ret_choice->ruled_out_count = 0;
+	ret_choice->owner_eligible = false;
 	if (routing->rule_count == 0) {
 		ret_choice->rule = STR("pool");
 		choose_by(&view, routing, vector, ret_choice);
@@ -283,8 +292,8 @@ static const struct route_rule *rule_for(const struct policy *policy, const stru
 	return NULL;
 }
 
-bool routing_owner_fits(const struct ticket *ticket, const struct routing_book *book, const struct value *vector,
-			bool mode, instant now)
+bool routing_owner_fits(const struct ticket *ticket, const struct strings *complained_of, const struct routing_book *book,
+			const struct value *vector, bool mode, instant now)
 {
 	const struct policy *policy = routing_policy_of(book);
 	const struct person *owner = ticket->owner.p ? directory_person(book->directory, ticket->owner) : NULL;
@@ -294,6 +303,8 @@ bool routing_owner_fits(const struct ticket *ticket, const struct routing_book *
 
 	if (!policy || !ticket->owner.p)
 		return true;
+	if (policy->routing.need.not_named && named(complained_of, ticket->owner, owner))
+		return false;
 	rule = rule_for(policy, vector, now);
 	if (rule && rule->type != ROUTE_POOL)
 		return !rule->binding || meant(rule, ticket->owner, role, book, vector);
@@ -301,15 +312,21 @@ bool routing_owner_fits(const struct ticket *ticket, const struct routing_book *
 	return !mode || needed.n == 0 || str_eq(role, needed);
 }
 
-bool routing_may_own(const struct ticket *ticket, struct str person, const struct routing_book *book,
+bool routing_may_own(const struct ticket *ticket, const struct routing_claim *claim, const struct routing_book *book,
 		     const struct value *vector, instant now, struct arena *arena, struct routing_refusal *ret_refusal)
 {
 	const struct policy *policy = routing_policy_of(book);
 	const struct route_rule *rule = policy ? rule_for(policy, vector, now) : NULL;
-	const struct person *known = directory_person(book->directory, person);
+	const struct person *known = directory_person(book->directory, claim->to);
 	struct str role = known ? known->role : STR_NONE;
 
-	if (!rule || !rule->binding || meant(rule, person, role, book, vector))
+	if (policy && policy->routing.need.not_named && named(&claim->named, claim->to, known)) {
+		*ret_refusal = (struct routing_refusal){
+			REASON_GATE_UNMET, STR("staff.assigned: missing: an owner who is not complained of (不得为被投诉人)"),
+		};
+		return false;
+	}
+	if (!rule || !rule->binding || meant(rule, claim->to, role, book, vector))
 		return true;
 	*ret_refusal = (struct routing_refusal){
 		REASON_GATE_UNMET,

@@ -112,21 +112,14 @@ static bool given(struct str words, struct str policy, struct str id)
 	return false;
 }
 
-static bool told(const struct ticket *ticket, struct str what)
+/* An empty text says as little as none. */
+static bool says(const struct value *value)
 {
-	char word[80] = "told:";
-
-	/* Whoever has spoken with the customer has told him, the result only when there was one. */
-	if (!str_is(what, "result") && routing_word_count(ticket->facts, STR("ticket.contacted")) > 0)
-		return true;
-	if (what.n >= sizeof(word) - 5)
-		return false;
-	memcpy(word + 5, what.p, what.n);
-	return routing_word_has(ticket->evidence, (struct str){ word, what.n + 5 });
+	return value->type != VALUE_ABSENT && (value->type != VALUE_STRING || value->string.n > 0);
 }
 
 static bool met(const struct ticket *ticket, const struct policy *policy, const struct evidence *evidence,
-		const struct value *vector)
+		const struct value *vector, instant now)
 {
 	switch (evidence->type) {
 	case EVIDENCE_FACT:
@@ -137,12 +130,14 @@ static bool met(const struct ticket *ticket, const struct policy *policy, const 
 		return routing_word_count(ticket->facts, evidence->fact) ==
 		       routing_word_count(ticket->facts, evidence->equals);
 	case EVIDENCE_FIELD:
-		return vector && vector[evidence->attribute].type != VALUE_ABSENT;
+		return vector && says(&vector[evidence->attribute]);
+	case EVIDENCE_MATCH:
+		return match_holds(&evidence->match, vector, now);
 	case EVIDENCE_TOLD:
-		return told(ticket, evidence->told);
+		return given(ticket->evidence, policy->id, evidence->id);
 	case EVIDENCE_ANY:
 		for (size_t i = 0; i < evidence->part_count; i++)
-			if (met(ticket, policy, &evidence->parts[i], vector))
+			if (met(ticket, policy, &evidence->parts[i], vector, now))
 				return true;
 		return false;
 	}
@@ -187,7 +182,7 @@ bool routing_gates(const struct ticket *ticket, struct str claim, const struct r
 			if (!str_eq(guard->claim, claim) || !match_holds(&guard->match, vector, now))
 				continue;
 			for (size_t k = 0; k < guard->need_count; k++)
-				if (!met(ticket, policy, &guard->needs[k], vector))
+				if (!met(ticket, policy, &guard->needs[k], vector, now))
 					missing = listed(arena, missing, in_words(arena, &guard->needs[k]));
 		}
 	}
@@ -219,13 +214,91 @@ bool routing_evidence_looks(const struct routing_book *book, struct str fact)
 	return false;
 }
 
+static void give(struct ticket *ticket, const struct policy *policy, const struct evidence *evidence, struct arena *arena)
+{
+	if (given(ticket->evidence, policy->id, evidence->id))
+		return;
+	ticket->evidence = str_format(arena, "%.*s%s%.*s/%.*s", STR_ARG(ticket->evidence), ticket->evidence.n > 0 ? " " : "",
+				      STR_ARG(policy->id), STR_ARG(evidence->id));
+	ticket->changed = true;
+}
+
+/* ---- told ---- */
+
+/* The message rule that a told evidence names; NULL when the policy leaves the message to others. */
+static const struct message_rule *message_of(const struct policy *policy, const struct evidence *evidence)
+{
+	for (size_t i = 0; i < policy->message_count; i++)
+		if (str_eq(policy->messages[i].name, evidence->told))
+			return &policy->messages[i];
+	return NULL;
+}
+
+/* The fact that the customer has to be told of. */
+static struct str fact_to_tell(const struct policy *policy, const struct evidence *evidence)
+{
+	const struct message_rule *rule = message_of(policy, evidence);
+
+	return rule ? rule->on : STR("ticket.resolved");
+}
+
+/* Side by side another policy may have spoken about the fact: what the customer heard counts, not whose words it were. */
+static bool tells(const struct policy *policy, const struct evidence *evidence, const struct routing_told *told)
+{
+	if (evidence->type != EVIDENCE_TOLD || !str_eq(fact_to_tell(policy, evidence), told->fact))
+		return false;
+	return !str_eq(told->policy, policy->id) || str_eq(told->rule, evidence->told) || !message_of(policy, evidence);
+}
+
+static bool told_matters(const struct policy *policy, const struct evidence *evidence, const struct routing_told *told)
+{
+	bool matters = tells(policy, evidence, told);
+
+	for (size_t i = 0; i < evidence->part_count && !matters; i++)
+		matters = told_matters(policy, &evidence->parts[i], told);
+	return matters;
+}
+
+bool routing_told_matters(const struct policy *policy, const struct routing_told *told)
+{
+	for (size_t i = 0; i < policy->guard_count; i++)
+		for (size_t j = 0; j < policy->guards[i].need_count; j++)
+			if (told_matters(policy, &policy->guards[i].needs[j], told))
+				return true;
+	return false;
+}
+
+static void note_told(struct ticket *ticket, const struct routing_told *told, const struct policy *policy,
+		      const struct evidence *evidence, struct arena *arena)
+{
+	/* A message about what has been undone since tells nothing any more. */
+	if (tells(policy, evidence, told) && routing_word_count(ticket->facts, told->fact) > 0)
+		give(ticket, policy, evidence, arena);
+	for (size_t i = 0; i < evidence->part_count; i++)
+		note_told(ticket, told, policy, &evidence->parts[i], arena);
+}
+
+void routing_note_told(struct ticket *ticket, const struct routing_told *told, const struct routing_book *book,
+		       struct arena *arena)
+{
+	for (size_t i = 0; i < book->policy_count; i++)
+		for (size_t j = 0; j < book->policies[i]->guard_count; j++)
+			for (size_t k = 0; k < book->policies[i]->guards[j].need_count; k++)
+				note_told(ticket, told, book->policies[i], &book->policies[i]->guards[j].needs[k], arena);
+}
+
+/* ---- what facts give ---- */
+
 static void note(struct ticket *ticket, struct str fact, const struct policy *policy, const struct evidence *evidence,
 		 const struct value *vector, instant now, struct arena *arena)
 {
-	if (evidence->type == EVIDENCE_FACT && evidence->match.count > 0 && str_eq(evidence->fact, fact) &&
-	    !given(ticket->evidence, policy->id, evidence->id) && match_holds(&evidence->match, vector, now))
-		ticket->evidence = str_format(arena, "%.*s%s%.*s/%.*s", STR_ARG(ticket->evidence),
-					      ticket->evidence.n > 0 ? " " : "", STR_ARG(policy->id), STR_ARG(evidence->id));
+	if (vector && evidence->type == EVIDENCE_FACT && evidence->match.count > 0 && str_eq(evidence->fact, fact) &&
+	    match_holds(&evidence->match, vector, now))
+		give(ticket, policy, evidence, arena);
+	/* Whoever has spoken with the customer since has told him. */
+	if (evidence->type == EVIDENCE_TOLD && str_is(fact, "ticket.contacted") &&
+	    routing_word_count(ticket->facts, fact_to_tell(policy, evidence)) > 0)
+		give(ticket, policy, evidence, arena);
 	for (size_t i = 0; i < evidence->part_count; i++)
 		note(ticket, fact, policy, &evidence->parts[i], vector, now, arena);
 }
@@ -233,9 +306,7 @@ static void note(struct ticket *ticket, struct str fact, const struct policy *po
 void routing_note_evidence(struct ticket *ticket, struct str fact, const struct routing_book *book,
 			   const struct value *vector, instant now, struct arena *arena)
 {
-	if (str_is(fact, "ticket.contacted") && ticket->resolved_at != INSTANT_NONE)
-		ticket->evidence = routing_word_add(arena, ticket->evidence, STR("told:result"));
-	if (!vector)
+	if (!vector && !str_is(fact, "ticket.contacted"))
 		return;
 	for (size_t i = 0; i < book->policy_count; i++)
 		for (size_t j = 0; j < book->policies[i]->guard_count; j++)

@@ -110,6 +110,20 @@ static bool stopped(const struct ticket *ticket, const struct trigger *stop)
 	return all;
 }
 
+/* When a clock began that runs once the ticket is assigned; INSTANT_NONE: it does not, or routing does not know. */
+static instant runs_since(const struct ticket *ticket, const struct clock_rule *clock)
+{
+	if (clock->start.type != TRIGGER_EVENT)
+		return INSTANT_NONE;
+	if (str_is(clock->start.fact, "ticket.registered"))
+		return stopped(ticket, &clock->stop) ? INSTANT_NONE : ticket->received_at;
+	/* What starts with this assignment cannot have been stopped before it. */
+	if (str_is(clock->start.fact, "ticket.assigned") &&
+	    (routing_word_count(ticket->facts, clock->start.fact) <= 1 || str_eq(clock->restart_on.fact, clock->start.fact)))
+		return ticket->assigned_at;
+	return INSTANT_NONE;
+}
+
 instant routing_due(const struct ticket *ticket, const struct routing_book *book, const struct value *vector, instant now)
 {
 	instant earliest = INSTANT_NONE;
@@ -121,10 +135,10 @@ instant routing_due(const struct ticket *ticket, const struct routing_book *book
 			const struct clock_rule *clock = &policy->clocks[j];
 			bool spoken = false;
 			instant due;
+			instant began = runs_since(ticket, clock);
 
-			if (clock->start.type != TRIGGER_EVENT || !str_is(clock->start.fact, "ticket.registered") ||
-			    clock->limit.type != LIMIT_DURATION || !str_is(clock->calendar, "24x7") ||
-			    stopped(ticket, &clock->stop) || !match_holds(&clock->match, vector, now))
+			if (began == INSTANT_NONE || clock->limit.type != LIMIT_DURATION ||
+			    !str_is(clock->calendar, "24x7") || !match_holds(&clock->match, vector, now))
 				continue;
 			/* Clocks of one name are alternatives: the first that matches is the one. */
 			for (size_t k = 0; k < j && !spoken; k++)
@@ -132,7 +146,7 @@ instant routing_due(const struct ticket *ticket, const struct routing_book *book
 					 match_holds(&policy->clocks[k].match, vector, now);
 			if (spoken)
 				continue;
-			due = instant_add(ticket->received_at, clock->limit.duration, policy->zone_offset_us);
+			due = instant_add(began, clock->limit.duration, policy->zone_offset_us);
 			if (earliest == INSTANT_NONE || due < earliest)
 				earliest = due;
 		}

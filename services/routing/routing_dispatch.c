@@ -38,15 +38,29 @@ void routing_write_assignment(struct routing_work *work, struct str due)
 	}
 }
 
+static const struct doc *ticket_data(struct routing_work *work)
+{
+	struct fault ignored = FAULT_NONE;
+
+	if (work->data.count == 0 && work->ticket->data.n > 0)
+		(void)!doc_parse(&work->data, work->ticket->data, work->run->batch->arena, &ignored);
+	return &work->data;
+}
+
+struct strings routing_named(struct routing_work *work)
+{
+	struct routing_wish wish;
+
+	routing_decode_wish(ticket_data(work), work->run->batch->arena, &wish);
+	return wish.named;
+}
+
 static enum verdict wish_of(struct routing_work *work, const struct policy *policy, struct routing_wish *ret_wish,
 			    struct fault *fault)
 {
 	struct routing_run *run = work->run;
-	struct fault ignored = FAULT_NONE;
 
-	if (work->data.count == 0 && work->ticket->data.n > 0)
-		(void)!doc_parse(&work->data, work->ticket->data, run->batch->arena, &ignored);
-	routing_decode_wish(&work->data, run->batch->arena, ret_wish);
+	routing_decode_wish(ticket_data(work), run->batch->arena, ret_wish);
 	if (routing_prefers_served(policy)) {
 		enum verdict verdict = routing_store_served(run, fault);
 
@@ -57,7 +71,7 @@ static enum verdict wish_of(struct routing_work *work, const struct policy *poli
 	return routing_store_loads(run, fault);
 }
 
-enum verdict routing_dispatch(struct routing_work *work, struct fault *fault)
+enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault *fault)
 {
 	const struct policy *policy = routing_policy_of(&work->book);
 	struct ticket *ticket = work->ticket;
@@ -76,7 +90,7 @@ enum verdict routing_dispatch(struct routing_work *work, struct fault *fault)
 	if (verdict != OK)
 		return verdict;
 	routing_choose(ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, &choice);
-	if (choice.person && str_eq(choice.person->id, ticket->owner) && !ticket->unassignable)
+	if (choice.person && (str_eq(choice.person->id, ticket->owner) || (keep && choice.owner_eligible)) && !ticket->unassignable)
 		return OK;
 	if (!choice.person) {
 		if (ticket->unassignable)

@@ -24,7 +24,7 @@ enum verdict routing_advance(struct routing_work *work, struct fault *fault)
 		if (next == NEXT_NOTHING)
 			return OK;
 		if (next == NEXT_DISPATCH) {
-			verdict = routing_dispatch(work, fault);
+			verdict = routing_dispatch(work, false, fault);
 			/* Done, or nobody there: either way it is not tried again now. */
 			break;
 		}
@@ -83,7 +83,7 @@ static bool is_intakes(struct str name)
 
 static bool is_foreign(struct str name)
 {
-	return str_starts(name, STR("sla.")) || str_is(name, "survey.scored");
+	return str_starts(name, STR("sla.")) || str_is(name, "survey.scored") || str_is(name, "notify.sent");
 }
 
 static enum verdict one(struct routing_run *run, struct item *item, struct fault *fault)
@@ -176,7 +176,7 @@ static enum verdict look_out(struct routing_run *run, struct item *item, struct 
 			continue;
 		verdict = work_begin(&work, run, item, ticket, fault);
 		if (verdict == OK)
-			verdict = routing_dispatch(&work, fault);
+			verdict = routing_dispatch(&work, false, fault);
 		routing_book_load(&work);
 	}
 	if (verdict == OK && count == ROUTING_RETRY_MAX)
@@ -202,6 +202,40 @@ static enum verdict postings(struct routing_run *run, struct fault *fault)
 			first = item;
 	}
 	return first ? look_out(run, first, fault) : OK;
+}
+
+/* ---- what customers have been told ---- */
+
+static bool may_wait(const struct policy *policy, const void *told)
+{
+	return routing_told_matters(policy, told);
+}
+
+/* Most messages are nobody's evidence: their tickets are not even loaded. */
+static enum verdict messages(struct routing_run *run, struct fault *fault)
+{
+	struct batch *batch = run->batch;
+	struct item **items = arena_alloc(batch->arena, (batch->count + 1) * sizeof(*items));
+	struct str *ids = arena_alloc(batch->arena, (batch->count + 1) * sizeof(*ids));
+	enum verdict verdict;
+	size_t count = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		struct item *item = &batch->items[i];
+		struct routing_told told;
+
+		if (item->refused || item->timer || !routing_decode_told(&item->event.doc, batch->arena, &told) ||
+		    !knowledge_any_policy(run->routing->knowledge, may_wait, &told))
+			continue;
+		ids[count] = ticket_of_item(item, batch->arena);
+		items[count++] = item;
+	}
+	if (count == 0)
+		return OK;
+	verdict = ticket_load_ids(batch, ids, count, &run->tickets, fault);
+	for (size_t i = 0; i < count && verdict == OK; i++)
+		verdict = one(run, items[i], fault);
+	return verdict;
 }
 
 /* New tickets are made known first: a batch then knows all its customers when it first asks about one. */
@@ -232,6 +266,8 @@ enum verdict routing_handle(void *state, struct batch *batch, struct fault *faul
 	run.directory = knowledge_directory(routing->knowledge);
 	if (batch->count > 0 && batch->items[0].posted) {
 		verdict = postings(&run, fault);
+	} else if (str_is(str_of(batch->topic), TOPIC_MESSAGES)) {
+		verdict = messages(&run, fault);
 	} else {
 		verdict = ticket_load(batch, &run.tickets, fault);
 		if (verdict == OK)

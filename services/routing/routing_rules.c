@@ -90,6 +90,28 @@ static enum verdict reopen(struct routing_work *work, struct str rule, struct fa
 	return routing_fact_end(work, fault);
 }
 
+/* The owner is to bring one: the ticket itself goes on. Nothing where the fault is gone or a spare stands in for it. */
+static enum verdict require_spare(struct routing_work *work, const struct action *action, struct str rule,
+				  struct fault *fault)
+{
+	struct ticket *ticket = work->ticket;
+	instant now = work->run->batch->now;
+	instant due = action->has_due ? instant_add(now, action->due, 0) : INSTANT_NONE;
+	enum verdict verdict;
+
+	if (ticket->state == STATE_SPARE_IN_PLACE || ticket->state == STATE_RESOLVED_UNCONFIRMED ||
+	    ticket->state == STATE_CONFIRMED)
+		return OK;
+	routing_fact_begin(work, STR("ticket.spare_required"), ticket->state, now);
+	if (action->has_due)
+		write_member_instant(&work->writer, "due_at", due);
+	write_member(&work->writer, "why", rule);
+	verdict = routing_fact_end(work, fault);
+	if (verdict != OK)
+		return verdict;
+	return routing_task_open(work, STR("issue-spare"), ticket->owner.p ? ticket->owner : STR("dispatcher"), due, rule, fault);
+}
+
 static enum verdict act(struct routing_work *work, const struct action *action, struct str rule, instant at,
 			struct fault *fault)
 {
@@ -113,17 +135,11 @@ static enum verdict act(struct routing_work *work, const struct action *action, 
 	case ACTION_PRIORITY:
 		return open ? priority(work, action, rule, fault) : OK;
 	case ACTION_REQUIRE_SPARE:
-		if (!open || ticket->state == STATE_SPARE_IN_PLACE)
-			return OK;
-		routing_fact_begin(work, STR("ticket.spare_required"), ticket->state, now);
-		if (action->has_due)
-			write_member_instant(&work->writer, "due_at", instant_add(now, action->due, 0));
-		write_member(&work->writer, "why", rule);
-		return routing_fact_end(work, fault);
+		return open ? require_spare(work, action, rule, fault) : OK;
 	case ACTION_REOPEN:
 		return reopen(work, rule, fault);
 	case ACTION_DISPATCH:
-		return open ? routing_dispatch(work, fault) : OK;
+		return open ? routing_dispatch(work, false, fault) : OK;
 	case ACTION_NOTIFY:
 	case ACTION_OPEN:
 	case ACTION_SURVEY:
@@ -193,24 +209,23 @@ enum verdict routing_rules_on(struct routing_work *work, struct str fact, const 
 	return verdict;
 }
 
-/* The clock's actions: of the rule of this name in the policy version that the fact quotes. */
+/* The clock's actions: of the rule that the fact names by its place, in the policy version that it quotes. */
 static enum verdict clock_actions(struct routing_work *work, bool breached, struct fault *fault)
 {
 	const struct doc *doc = &work->item->event.doc;
-	struct arena *arena = work->run->batch->arena;
-	struct str name = doc_get(doc, "clock", arena), id = doc_get(doc, "policy.id", arena);
+	struct str id = doc_get(doc, "policy.id", work->run->batch->arena);
+	int64_t rule = -1;
 
+	if (!doc_int64(doc, doc_member(doc, 0, STR("rule")), &rule))
+		return OK;
 	for (size_t i = 0; i < work->book.policy_count; i++) {
 		const struct policy *policy = work->book.policies[i];
 
-		for (size_t j = 0; j < policy->clock_count && str_eq(policy->id, id); j++) {
-			const struct clock_rule *clock = &policy->clocks[j];
+		if (str_eq(policy->id, id) && rule >= 0 && (uint64_t)rule < policy->clock_count) {
+			const struct clock_rule *clock = &policy->clocks[rule];
 
-			/* Clocks of one name are alternatives: the first that matches is the one that ran. */
-			if (str_eq(clock->name, name) &&
-			    match_holds(&clock->match, routing_vector(work), work->run->batch->now))
-				return routing_act(work, breached ? &clock->on_breach : &clock->on_warn, name,
-						   work->item->event.time, fault);
+			return routing_act(work, breached ? &clock->on_breach : &clock->on_warn, clock->name,
+					   work->item->event.time, fault);
 		}
 	}
 	return OK;
@@ -249,8 +264,15 @@ static enum verdict programme_rules(struct routing_work *work, struct fault *fau
 enum verdict routing_foreign_fact(struct routing_work *work, struct fault *fault)
 {
 	const struct event *event = &work->item->event;
+	struct arena *arena = work->run->batch->arena;
+	struct routing_told told;
 	enum verdict verdict = OK;
 
+	if (str_is(event->name, "notify.sent")) {
+		if (routing_decode_told(&event->doc, arena, &told))
+			routing_note_told(work->ticket, &told, &work->book, arena);
+		return OK;
+	}
 	if (str_is(event->name, "sla.breached") || str_is(event->name, "sla.warned"))
 		verdict = clock_actions(work, str_is(event->name, "sla.breached"), fault);
 	else if (str_is(event->name, "survey.scored"))

@@ -84,8 +84,10 @@ enum verdict routing_escalate(struct routing_work *work, struct str person, stru
 
 /* ---- routing_dispatch.c ---- */
 /* Chooses and says ticket.assigned, or once ticket.unassignable. Nothing when the policy leaves it to people, or the
- * choice falls on the owner. */
-enum verdict routing_dispatch(struct routing_work *work, struct fault *fault) must_check;
+ * choice falls on the owner; `keep`: nor when it could fall on him. */
+enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault *fault) must_check;
+/* The persons that the ticket complains of. */
+struct strings routing_named(struct routing_work *work);
 /* The members of ticket.assigned that both kinds of dispatch have; `due` is raw JSON, absent: the earliest clock's. */
 void routing_write_assignment(struct routing_work *work, struct str due);
 /* What a dispatch says for priority: what somebody has said, else the severity. */
@@ -102,13 +104,15 @@ enum verdict routing_rules_on(struct routing_work *work, struct str fact, const 
 /* The actions of a list that are routing's. */
 enum verdict routing_act(struct routing_work *work, const struct actions *actions, struct str rule, instant at,
 			 struct fault *fault) must_check;
-/* A fact of sla or survey: its clock's or programme's actions, then the rules. */
+/* A fact of sla or survey: its clock's or programme's actions, then the rules; of notification: evidence. */
 enum verdict routing_foreign_fact(struct routing_work *work, struct fault *fault) must_check;
 /* A rule's timer has come. */
 enum verdict routing_timer(struct routing_work *work, struct fault *fault) must_check;
 
 /* ---- routing_wire.c: JSON <-> structs ---- */
 void routing_decode_claim(const struct item *item, struct arena *arena, struct routing_claim *ret_claim);
+/* A notify.sent; false when it went to somebody of the house. */
+bool routing_decode_told(const struct doc *doc, struct arena *arena, struct routing_told *ret_told);
 void routing_decode_wish(const struct doc *data, struct arena *arena, struct routing_wish *ret_wish);
 /* Lays the data of a claim upon the ticket, where they change what the ticket is: so that conditions see it as it would
  * be. False: the claim is none of that sort, nothing was touched. */

@@ -61,6 +61,18 @@ static struct strings names_of(const struct doc *doc, uint32_t node, struct aren
 	return list;
 }
 
+bool routing_decode_told(const struct doc *doc, struct arena *arena, struct routing_told *ret_told)
+{
+	if (!str_is(doc_get(doc, "to.role", arena), "customer"))
+		return false;
+	*ret_told = (struct routing_told){
+		.policy = doc_get(doc, "policy.id", arena),
+		.rule = doc_get(doc, "rule", arena),
+		.fact = doc_get(doc, "why.name", arena),
+	};
+	return true;
+}
+
 void routing_decode_wish(const struct doc *data, struct arena *arena, struct routing_wish *ret_wish)
 {
 	*ret_wish = (struct routing_wish){

@@ -54,7 +54,7 @@ static void test_wrong(void **state)
 static void test_right(void **state)
 {
 	static const char *const files[] = {
-		R19, "deploy/policies/helpdesk-replay.json", DATA "right/advisor.json", DATA "right/everything.json",
+		R19, "deploy/policies/reply2h-assign24h-contact24h.json", "deploy/policies/helpdesk-replay.json", DATA "right/advisor.json", DATA "right/everything.json",
 	};
 
 	(void)state;

@@ -280,23 +280,54 @@ static void test_rules_in_order(void **state)
 	assert_true(str_is(stage.choice.rule, "pool"));
 }
 
+static const struct str complained_of[] = { { "A", 1 }, { "Li Lei", 6 } };
+
+static bool may_own(struct stage *stage, const char *person, struct routing_refusal *refusal)
+{
+	const struct routing_claim claim = { .to = str_of(person), .named = { complained_of, 2 } };
+	static char detail[500];
+	struct arena arena = { 0 };
+	bool may = routing_may_own(&stage->ticket, &claim, &stage->book, stage->vector, NOW, &arena, refusal);
+
+	if (!may) {
+		assert_true(refusal->detail.n < sizeof(detail));
+		memcpy(detail, refusal->detail.p, refusal->detail.n);
+		refusal->detail.p = detail;
+	}
+	arena_done(&arena);
+	return may;
+}
+
 static void test_by_hand(void **state)
 {
 	struct routing_refusal refusal;
-	struct arena arena = { 0 };
 	struct stage stage;
 
 	(void)state;
 	with_rules(&stage);
-	assert_true(routing_may_own(&stage.ticket, STR("A"), &stage.book, stage.vector, NOW, &arena, &refusal));
-	assert_true(routing_may_own(&stage.ticket, STR("Z"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	assert_true(may_own(&stage, "A", &refusal));
+	assert_true(may_own(&stage, "Z", &refusal));
 	stage.vector[0] = major_value;
-	assert_true(routing_may_own(&stage.ticket, STR("D"), &stage.book, stage.vector, NOW, &arena, &refusal));
-	assert_false(routing_may_own(&stage.ticket, STR("A"), &stage.book, stage.vector, NOW, &arena, &refusal));
+	assert_true(may_own(&stage, "D", &refusal));
+	assert_false(may_own(&stage, "A", &refusal));
 	assert_int_equal(refusal.reason, REASON_GATE_UNMET);
 	assert_true(memmem(refusal.detail.p, refusal.detail.n, "management", 10) != NULL);
-	assert_false(routing_may_own(&stage.ticket, STR("Z"), &stage.book, stage.vector, NOW, &arena, &refusal));
-	arena_done(&arena);
+	assert_false(may_own(&stage, "Z", &refusal));
+
+	/* Nor he who is complained of, by id or by name (C102). */
+	set(&stage);
+	stage.people[1].name = STR("Li Lei");
+	assert_true(may_own(&stage, "A", &refusal));
+	stage.policy.routing.need.not_named = true;
+	assert_false(may_own(&stage, "A", &refusal));
+	assert_int_equal(refusal.reason, REASON_GATE_UNMET);
+	assert_false(may_own(&stage, "B", &refusal));
+	assert_true(may_own(&stage, "C", &refusal));
+}
+
+static bool fits(struct stage *stage, bool mode)
+{
+	return routing_owner_fits(&stage->ticket, &stage->wish.named, &stage->book, stage->vector, mode, NOW);
 }
 
 static void test_owner_fits(void **state)
@@ -310,14 +341,49 @@ static void test_owner_fits(void **state)
 	stage.policy.routing.need.roles = roles;
 	stage.policy.routing.need.role_count = 1;
 	stage.ticket.owner = STR("A");
-	assert_true(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, true, NOW));
+	assert_true(fits(&stage, true));
 	stage.ticket.mode = STR("onsite");
-	assert_false(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, true, NOW));
-	assert_true(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, false, NOW));
+	assert_false(fits(&stage, true));
+	assert_true(fits(&stage, false));
+	stage.wish.named = (struct strings){ complained_of, 2 };   /* complained of */
+	assert_true(fits(&stage, false));
+	stage.policy.routing.need.not_named = true;
+	assert_false(fits(&stage, false));
+	stage.wish.named.count = 0;
 	stage.vector[0] = major_value;                     /* regraded to a major one */
-	assert_false(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, false, NOW));
+	assert_false(fits(&stage, false));
 	stage.ticket.owner = STR("D");
-	assert_true(routing_owner_fits(&stage.ticket, &stage.book, stage.vector, true, NOW));
+	assert_true(fits(&stage, true));
+}
+
+/* A pool of one role takes the place of the role that the mode needs; its owner need not change. */
+static void test_pool_of_a_role(void **state)
+{
+	static const struct mode_role roles[] = { { { "onsite", 6 }, { "field_service", 13 } } };
+	static const struct route_rule pools[] = {
+		{ .name = { "by-mode", 7 }, .type = ROUTE_POOL, .else_next = true },
+		{ .name = { "engineers", 9 }, .type = ROUTE_POOL, .of = { "engineer", 8 } },
+	};
+	struct stage stage;
+
+	(void)state;
+	set(&stage);
+	stage.policy.routing.need.skill = stage.policy.routing.need.role = true;
+	stage.policy.routing.need.roles = roles;
+	stage.policy.routing.need.role_count = 1;
+	stage.policy.routing.rules = pools;
+	stage.policy.routing.rule_count = 2;
+	stage.ticket.mode = STR("onsite");
+	stage.ticket.owner = STR("C");
+	stage.people[0].role = STR("csr");
+	assert_string_equal(chosen(&stage), "B");
+	assert_true(str_is(stage.choice.rule, "engineers"));
+	assert_int_equal(stage.choice.ruled_out[0].ruled, RULED_ROLE);
+	assert_true(stage.choice.owner_eligible);
+	stage.people[3].role = STR("field_service");
+	assert_string_equal(chosen(&stage), "D");
+	assert_true(str_is(stage.choice.rule, "by-mode"));
+	assert_false(stage.choice.owner_eligible);
 }
 
 int main(void)
@@ -325,7 +391,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_needs), cmocka_unit_test(test_skill_covers), cmocka_unit_test(test_role_by_mode_then_kind),
 		cmocka_unit_test(test_preferences), cmocka_unit_test(test_rules_in_order), cmocka_unit_test(test_by_hand),
-		cmocka_unit_test(test_owner_fits),
+		cmocka_unit_test(test_owner_fits), cmocka_unit_test(test_pool_of_a_role),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static const struct evidence needs[] = {
 	{ .type = EVIDENCE_COUNT, .fact = { "ticket.subtask_opened", 21 }, .equals = { "ticket.subtask_closed", 21 },
 	  .missing_en = { "open subtasks", 13 } },
 	{ .type = EVIDENCE_FIELD, .attribute = 1, .missing_zh = { "原因代码", 12 } },
-	{ .type = EVIDENCE_TOLD, .told = { "result", 6 } },
+	{ .type = EVIDENCE_TOLD, .id = { "told", 4 }, .told = { "result", 6 }, .missing_en = { "result", 6 } },
 	{ .type = EVIDENCE_ANY, .parts = forms, .part_count = 2 },
 };
 static const struct guard guards[] = {
@@ -89,7 +89,7 @@ static void test_all_that_is_missing(void **state)
 			   "ticket.report_filed or a note"));
 
 	/* One by one they are met. */
-	ticket.facts = STR("ticket.confirmed=1 ticket.subtask_opened=2 ticket.subtask_closed=2 ticket.annotated=1");
+	ticket.facts = STR("ticket.confirmed=1 ticket.resolved=1 ticket.subtask_opened=2 ticket.subtask_closed=2 ticket.annotated=1");
 	vector[0] = vector[1] = onsite_value;
 	routing_note_evidence(&ticket, STR("ticket.confirmed"), &book, vector, NOW, &arena);
 	routing_note_evidence(&ticket, STR("ticket.confirmed"), &book, vector, NOW, &arena);
@@ -98,6 +98,83 @@ static void test_all_that_is_missing(void **state)
 	assert_true(str_is(refusal.detail, "staff.close_requested: missing: result"));
 	routing_note_evidence(&ticket, STR("ticket.contacted"), &book, NULL, NOW, &arena);
 	assert_true(routing_gates(&ticket, STR("staff.close_requested"), &book, vector, NOW, &arena, &refusal));
+	arena_done(&arena);
+}
+
+/* A condition of its own, and a field: an empty text is nothing. */
+static void test_conditions_and_fields(void **state)
+{
+	static const struct evidence one[] = {
+		{ .type = EVIDENCE_MATCH, .match = { onsite_steps, 1, 0 }, .missing_en = { "onsite", 6 } },
+		{ .type = EVIDENCE_FIELD, .attribute = 1, .missing_en = { "cause", 5 } },
+	};
+	static const struct guard guard = { .claim = { "staff.spare_issued", 18 }, .needs = one, .need_count = 2 };
+	const struct policy own = { .id = STR("p"), .guards = &guard, .guard_count = 1 };
+	const struct policy *const list[] = { &own };
+	struct routing_book whole = { NULL, list, 1, &nobody };
+	struct ticket ticket = { .state = STATE_IN_PROGRESS };
+	struct value vector[3] = { [1] = { .type = VALUE_STRING, .string = STR("") } };
+	struct routing_refusal refusal = { 0 };
+	struct arena arena = { 0 };
+
+	(void)state;
+	assert_false(routing_gates(&ticket, STR("staff.spare_issued"), &whole, vector, NOW, &arena, &refusal));
+	assert_true(str_is(refusal.detail, "staff.spare_issued: missing: onsite; cause"));
+	vector[2] = onsite_value;
+	assert_false(routing_gates(&ticket, STR("staff.spare_issued"), &whole, vector, NOW, &arena, &refusal));
+	assert_true(str_is(refusal.detail, "staff.spare_issued: missing: cause"));
+	vector[1].string = STR("x");
+	assert_true(routing_gates(&ticket, STR("staff.spare_issued"), &whole, vector, NOW, &arena, &refusal));
+	arena_done(&arena);
+}
+
+/* Two policies side by side, of which the second has spoken. */
+static void test_told(void **state)
+{
+	static const struct message_rule own_messages[] = {
+		{ .name = { "result", 6 }, .on = { "ticket.resolved", 15 } }, { .name = { "thanks", 6 }, .on = { "ticket.resolved", 15 } },
+	};
+	static const struct evidence result = { .type = EVIDENCE_TOLD, .id = { "r", 1 }, .told = { "result", 6 } };
+	static const struct evidence either = { .type = EVIDENCE_ANY, .id = { "e", 1 }, .parts = &result, .part_count = 1 };
+	static const struct guard gate = { .claim = { "staff.close_requested", 21 }, .needs = &either, .need_count = 1 };
+	const struct policy strict = { .id = STR("strict"), .guards = &gate, .guard_count = 1, .messages = own_messages,
+				       .message_count = 2 };
+	const struct policy silent = { .id = STR("silent"), .guards = &gate, .guard_count = 1 };
+	const struct policy *const list[] = { &strict, &silent };
+	struct routing_book whole = { NULL, list, 2, &nobody };
+	static const struct {
+		const char *policy, *rule, *fact, *evidence;
+	} rows[] = {
+		{ "strict", "result", "ticket.resolved", "strict/r silent/r" },
+		{ "strict", "thanks", "ticket.resolved", "silent/r" },
+		{ "silent", "done", "ticket.resolved", "strict/r silent/r" },
+		{ "other", "done", "ticket.resolved", "strict/r silent/r" },
+		{ "strict", "result", "ticket.closed", NULL },
+		{ "strict", "closed", "ticket.closed", NULL },
+	};
+	struct arena arena = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rows); i++) {
+		const struct routing_told told = { str_of(rows[i].policy), str_of(rows[i].rule), str_of(rows[i].fact) };
+		struct ticket ticket = { .facts = STR("ticket.resolved=1 ticket.closed=1") };
+
+		routing_note_told(&ticket, &told, &whole, &arena);
+		if (!str_eq(ticket.evidence, str_of(rows[i].evidence)) || ticket.changed != (rows[i].evidence != NULL))
+			fail_msg("row %zu: %.*s", i, STR_ARG(ticket.evidence));
+		assert_int_equal(routing_told_matters(&strict, &told) || routing_told_matters(&silent, &told), rows[i].evidence != NULL);
+		/* What was undone has been told in vain. */
+		ticket = (struct ticket){ .facts = STR("ticket.worked=1") };
+		routing_note_told(&ticket, &told, &whole, &arena);
+		assert_null(ticket.evidence.p);
+	}
+	/* A talk counts once there is something to tell. */
+	for (int resolved = 0; resolved < 2; resolved++) {
+		struct ticket ticket = { .facts = resolved ? STR("ticket.resolved=1") : STR_NONE };
+
+		routing_note_evidence(&ticket, STR("ticket.contacted"), &whole, NULL, NOW, &arena);
+		assert_true(str_eq(ticket.evidence, resolved ? STR("strict/r silent/r") : STR_NONE));
+	}
 	arena_done(&arena);
 }
 
@@ -249,6 +326,38 @@ static void test_due(void **state)
 	assert_true(routing_due(&ticket, &whole, vector, NOW) == INSTANT_NONE);
 }
 
+/* C048: clocks of all policies count, and what begins with this assignment. */
+static void test_due_side_by_side(void **state)
+{
+	const struct clock_rule assign[] = {
+		{ .name = STR("contact"), .start = { .type = TRIGGER_EVENT, .fact = STR("ticket.assigned") },
+		  .stop = { .type = TRIGGER_EVENT, .fact = STR("ticket.contacted") },
+		  .restart_on = { .type = TRIGGER_EVENT, .fact = STR("ticket.assigned") },
+		  .limit = { .duration = { .us = 24 * HOUR } }, .calendar = STR("24x7") },
+	};
+	const struct clock_rule once[] = {
+		{ .name = STR("first"), .start = { .type = TRIGGER_EVENT, .fact = STR("ticket.assigned") },
+		  .stop = { .type = TRIGGER_EVENT, .fact = STR("ticket.started") }, .limit = { .duration = { .us = 12 * HOUR } },
+		  .calendar = STR("24x7") },
+		{ .name = STR("resolve"), .start = { .type = TRIGGER_EVENT, .fact = STR("ticket.registered") },
+		  .stop = { .type = TRIGGER_EVENT, .fact = STR("ticket.resolved") }, .limit = { .duration = { .us = 48 * HOUR } },
+		  .calendar = STR("24x7") },
+	};
+	const struct policy one = { .id = STR("p"), .clocks = assign, .clock_count = 1 };
+	const struct policy two = { .id = STR("q"), .clocks = once, .clock_count = 2 };
+	const struct policy *const list[] = { &one, &two };
+	struct routing_book whole = { &lifecycle, list, 2, &nobody };
+	struct ticket ticket = { .received_at = NOW - 40 * HOUR, .assigned_at = NOW, .facts = STR("ticket.assigned=1") };
+
+	(void)state;
+	assert_true(routing_due(&ticket, &whole, NULL, NOW) == NOW + 8 * HOUR);
+	ticket.received_at = NOW - HOUR;
+	assert_true(routing_due(&ticket, &whole, NULL, NOW) == NOW + 12 * HOUR);
+	/* Again: the contact clock starts anew, the other one ran from the first time. */
+	ticket.facts = STR("ticket.assigned=2 ticket.contacted=1");
+	assert_true(routing_due(&ticket, &whole, NULL, NOW) == NOW + 24 * HOUR);
+}
+
 static void test_priority(void **state)
 {
 	(void)state;
@@ -268,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_words), cmocka_unit_test(test_all_that_is_missing),
 		cmocka_unit_test(test_unsigned_is_no_evidence), cmocka_unit_test(test_a_guard_only_where_it_matches),
 		cmocka_unit_test(test_next), cmocka_unit_test(test_missing), cmocka_unit_test(test_due), cmocka_unit_test(test_priority),
+		cmocka_unit_test(test_conditions_and_fields), cmocka_unit_test(test_told), cmocka_unit_test(test_due_side_by_side),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
