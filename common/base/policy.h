@@ -225,6 +225,7 @@ struct warranty {
 	bool manufacturer_if_longer;     /* the maker's months count where they are more */
 	struct match labour_free, parts_free;    /* inside the warranty: free when it holds, else `otherwise` */
 	struct str otherwise, outside;   /* codes of the contract */
+	int64_t zone_offset_us;          /* of the policy's zone: where days begin */
 	uint32_t in_warranty;            /* the attribute installation.in_warranty */
 };
 

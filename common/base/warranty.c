@@ -23,9 +23,9 @@ const struct entitlement *entitlement_of(const struct policy *const *policies, s
 	return NULL;
 }
 
-instant warranty_last_day(const struct warranty *warranty, struct str accepted_on, int64_t manufacturer_months,
-			  int64_t offset_us)
+instant warranty_last_day(const struct warranty *warranty, struct str accepted_on, int64_t manufacturer_months)
 {
+	int64_t offset_us = warranty->zone_offset_us;
 	struct duration manufacturer = { .months = (int32_t)(manufacturer_months < MONTHS_MAX ? manufacturer_months : MONTHS_MAX) };
 	const instant end = instant_of_civil(9999, 12, 30, 0);
 	instant first, last;

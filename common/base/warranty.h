@@ -14,11 +14,9 @@ struct charge {
 const struct warranty *warranty_of(const struct policy *const *policies, size_t count);
 const struct entitlement *entitlement_of(const struct policy *const *policies, size_t count);
 
-/* The instant at which the last day of the warranty begins, in a zone offset_us from UTC. `accepted_on` is a date or a
- * time as the directory has it, manufacturer_months < 0: not known. INSTANT_NONE: it has not been accepted, as far as
- * anybody knows. */
-instant warranty_last_day(const struct warranty *warranty, struct str accepted_on, int64_t manufacturer_months,
-			  int64_t offset_us);
+/* The instant at which the last day of the warranty begins. `accepted_on` is a date or a time as the directory has it,
+ * manufacturer_months < 0: not known. INSTANT_NONE: it has not been accepted, as far as anybody knows. */
+instant warranty_last_day(const struct warranty *warranty, struct str accepted_on, int64_t manufacturer_months);
 /* The last day is included. */
 bool warranty_covers(instant last_day, instant received_at);
 

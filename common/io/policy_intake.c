@@ -117,6 +117,7 @@ static void read_warranty(struct compile *compile, const struct place *at, struc
 	warranty->parts_free = read_match(compile, &parts);
 	warranty->outside = read_word(compile, &outside, &words_charge);
 	warranty->otherwise = otherwise.value ? read_word(compile, &otherwise, &words_charge) : warranty->outside;
+	warranty->zone_offset_us = compile->zone_offset_us;
 	warranty->in_warranty = path_intern(compile, STR("installation.in_warranty"));
 }
 

@@ -52,4 +52,7 @@ const struct directory *knowledge_directory(const struct knowledge *knowledge);
 const struct value *knowledge_vector(struct knowledge *knowledge, struct batch *batch, const struct ticket *ticket,
 				     const struct item *item, const struct doc *clock);
 
+/* The paths that the values of a vector belong to. */
+const struct attributes *knowledge_attributes(const struct knowledge *knowledge);
+
 #endif

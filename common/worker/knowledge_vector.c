@@ -139,3 +139,8 @@ const struct value *knowledge_vector(struct knowledge *knowledge, struct batch *
 	}
 	return vector;
 }
+
+const struct attributes *knowledge_attributes(const struct knowledge *knowledge)
+{
+	return &knowledge->attributes;
+}

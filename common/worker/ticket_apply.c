@@ -8,7 +8,9 @@ const char *const ticket_fact_members[] = { "ticket", "request", "revision", "ki
 
 /* Members of ticket.registered that are the system's, not the request's. */
 static const char *const registered_members[] = { "ticket", "request", "revision", "state", "at", "decided_at", "policy",
-						  "received_at", "entitlement", "missing", "related", "policies", "lifecycle", NULL };
+						  "received_at", "missing", "related", "policies", "lifecycle",
+						  /* what the cause is, only a resolution tells */
+						  "cause_code", NULL };
 
 static const char *const supplemented_members[] = { "ticket", "request", "revision", "state", "at", "decided_at", "policy", "missing",
 						    "by", "note", "backdated_s", NULL };

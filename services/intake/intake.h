@@ -9,6 +9,7 @@
 #include "common/base/policy.h"
 #include "common/base/str.h"
 #include "common/base/ticket.h"
+#include "common/base/warranty.h"
 #include "common/io/ident.h"
 #include "common/io/schema.h"
 #include "common/worker/knowledge.h"
@@ -17,6 +18,7 @@
 #define INTAKE_MISSING_MAX 100          /* the contract's limit of lists */
 #define INTAKE_RELATED_MAX 100          /* the same number stands in intake.sql */
 #define INTAKE_KEY_MAX 1280             /* bytes of an id that the database indexes: 320 characters */
+#define INTAKE_UNKNOWN INT64_MIN       /* the same number stands in intake.sql */
 #define INTAKE_AHEAD (5 * MINUTE)       /* so far may a claim's time lie after its arrival */
 
 /* ---- what a claim is about ---- */
@@ -100,8 +102,21 @@ struct customer {
 	struct related *tickets;       /* open ones */
 	size_t count;
 };
+/* What the directory says of a thing in use; INTAKE_UNKNOWN: it does not say. */
 struct installation {
 	struct str id, customer, product;
+	struct str accepted_on;        /* a date or a time, as it came */
+	struct str sold_by;
+	int64_t manufacturer_months, quality_grade;
+};
+/* What intake finds out about a request by itself. */
+struct findings {
+	const struct installation *installation;   /* NULL: none that could be the customer's */
+	struct str entitlement;        /* owner or none */
+	bool review;
+	bool warranty_known, in_warranty;
+	char until[DATE_TEXT];         /* its last day, when known */
+	struct charge charge;
 };
 struct memory {
 	struct table seen;             /* idents of claims taken, in the database or in this batch */
@@ -156,6 +171,11 @@ size_t intake_missing(const struct policy *const *policies, size_t count, const 
 /* The installation that makes the customer an owner: the first found that is not somebody else's; NULL: none. */
 const struct installation *intake_owner(const struct request *request, const struct installation *by_id,
 					const struct installation *by_serial, const struct installation *by_model);
+/* What the attributes say of the findings so far: nothing of what a request might say of itself stands. */
+void intake_lay(const struct findings *findings, const struct attributes *attributes, struct value *vector);
+/* Entitlement, warranty and charge of a request with the installation found for it, by its policies; laid upon the vector. */
+void intake_judge(struct findings *findings, const struct policy *const *policies, size_t count,
+		  const struct attributes *attributes, struct value *vector, instant received_at, instant now);
 /* Whether a role may make this claim: by the lifecycle's permissions; where they are silent, `fallback` alone may, and
  * without a fallback anybody. */
 bool intake_permitted(struct str claim, struct str role, const struct lifecycle *lifecycle, const char *fallback);
@@ -168,7 +188,7 @@ void intake_decode(struct claim *claim, struct item *item, const struct claim_ty
 struct registration {
 	const struct ticket *ticket;   /* state, kind, policies, ... as registered */
 	bool kind_unknown;
-	const struct installation *installation;         /* NULL: no owner, to be reviewed */
+	const struct findings *findings;
 	const struct strings **missing;
 	size_t missing_count;
 	const struct related *related;

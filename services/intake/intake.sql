@@ -14,17 +14,18 @@ select k.customer, t.ticket
  cross join lateral (select ticket from ticket where customer = k.customer and open limit 100) t
 
 -- name: intake_find_installations
-select installation, installation, customer, product from directory.installation
+select installation, installation, customer, product, accepted_on, sold_by, manufacturer_months, quality_grade
+  from directory.installation
  where installation = any($1::text[]) and not deleted
 
 -- name: intake_find_serials
-select s.serial_no, i.installation, i.customer, i.product
+select s.serial_no, i.installation, i.customer, i.product, i.accepted_on, i.sold_by, i.manufacturer_months, i.quality_grade
   from directory.serial s
  cross join lateral (select * from directory.installation where installation = s.installation and not deleted limit 1) i
  where s.serial_no = any($1::text[])
 
 -- name: intake_find_models
-select null::text, i.installation, i.customer, i.product
+select null::text, i.installation, i.customer, i.product, i.accepted_on, i.sold_by, i.manufacturer_months, i.quality_grade
   from unnest($1::text[], $2::text[]) k(customer, model)
  cross join lateral (select * from directory.installation
                       where customer = k.customer and product = k.model and not deleted limit 1) i
@@ -81,12 +82,18 @@ on conflict (staff) do update set at = excluded.at, on_post = excluded.on_post, 
 -- name: intake_drop_serials
 delete from directory.serial where installation = any($1::text[])
 
--- A deleted one keeps its row, owned by nobody, so that one statement writes the table.
+-- A deleted one keeps its row, owned by nobody, so that one statement writes the table. The number is INTAKE_UNKNOWN.
 -- name: intake_save_installations
-insert into directory.installation (installation, customer, product, deleted)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bool[])
+insert into directory.installation
+       (installation, deleted, customer, product, accepted_on, sold_by, manufacturer_months, quality_grade)
+select installation, deleted, customer, product, accepted_on, sold_by,
+       nullif(months, -9223372036854775808), nullif(grade, -9223372036854775808)
+  from unnest($1::text[], $2::bool[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[])
+       k(installation, deleted, customer, product, accepted_on, sold_by, months, grade)
 on conflict (installation) do update
-   set customer = excluded.customer, product = excluded.product, deleted = excluded.deleted
+   set deleted = excluded.deleted, customer = excluded.customer, product = excluded.product,
+       accepted_on = excluded.accepted_on, sold_by = excluded.sold_by,
+       manufacturer_months = excluded.manufacturer_months, quality_grade = excluded.quality_grade
 
 -- name: intake_save_serials
 insert into directory.serial (serial_no, installation)

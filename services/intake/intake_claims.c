@@ -129,11 +129,14 @@ static const struct installation *find_owner(const struct flow *flow, const stru
 
 /* The policies of a ticket as it stands; *ret_vector is what they were chosen by. */
 static size_t in_force(const struct flow *flow, const struct claim *claim, const struct ticket *ticket,
-		       const struct policy **ret_policies, const struct value **ret_vector)
+		       const struct findings *findings, const struct policy **ret_policies, struct value **ret_vector)
 {
 	struct knowledge *knowledge = flow->intake->knowledge;
+	const struct attributes *attributes = knowledge_attributes(knowledge);
 
-	*ret_vector = knowledge_vector(knowledge, flow->batch, ticket, claim->item, NULL);
+	*ret_vector = arena_copy(flow->batch->arena, knowledge_vector(knowledge, flow->batch, ticket, claim->item, NULL),
+				 (attributes->count + 1) * sizeof(**ret_vector));
+	intake_lay(findings, attributes, *ret_vector);
 	return knowledge_in_force(knowledge, ticket->received_at, *ret_vector, flow->batch->now, ret_policies);
 }
 
@@ -171,21 +174,23 @@ static enum outcome open_ticket(struct flow *flow, struct claim *claim, struct f
 {
 	const struct policy *policies[TICKET_POLICIES_MAX];
 	const struct request *request = claim->request;
-	const struct value *vector;
+	struct value *vector;
 	struct ticket ticket;
-	struct registration registration = { .ticket = &ticket, .missing = flow->missing, .written = flow->intake->written };
+	struct findings findings = { .charge = { STR("to_be_agreed"), STR("to_be_agreed") } };
+	struct registration registration = { .ticket = &ticket, .findings = &findings, .missing = flow->missing, .written = flow->intake->written };
 	struct str kind;
 	size_t count;
 
 	if (!flow->lifecycle)
 		return refuse(fault, REASON_POLICY_MISSING, "no lifecycle is loaded yet");
 	fill_ticket(flow, claim, &ticket);
+	findings.installation = find_owner(flow, request);
 	ticket.kind = intake_kind(request->kind, flow->lifecycle, NULL, 0, &registration.kind_unknown);
-	count = in_force(flow, claim, &ticket, policies, &vector);
+	count = in_force(flow, claim, &ticket, &findings, policies, &vector);
 	kind = intake_kind(request->kind, flow->lifecycle, policies, count, &registration.kind_unknown);
 	if (registration.kind_unknown && count > 0 && !str_eq(kind, ticket.kind)) {
 		ticket.kind = kind;
-		count = in_force(flow, claim, &ticket, policies, &vector);
+		count = in_force(flow, claim, &ticket, &findings, policies, &vector);
 	}
 	if (!intake_channel_open(request->channel, flow->lifecycle, policies, count)) {
 		(void)fault_reject(fault, REASON_CHANNEL_UNKNOWN, "at /channel: %.*s is no channel that is open here",
@@ -197,7 +202,8 @@ static enum outcome open_ticket(struct flow *flow, struct claim *claim, struct f
 	for (size_t i = 0; i < count; i++)
 		ticket.policies[i] = (struct policy_ref){ policies[i]->id, policies[i]->version };
 	ticket.policy_count = count;
-	registration.installation = find_owner(flow, request);
+	intake_judge(&findings, policies, count, knowledge_attributes(flow->intake->knowledge), vector, ticket.received_at,
+		     flow->batch->now);
 	registration.missing_count = intake_missing(policies, count, vector, &claim->item->event.doc, flow->batch->now,
 						    flow->missing);
 	emit_ticket(flow, claim, &registration);
@@ -260,13 +266,14 @@ static bool message_channel_open(struct flow *flow, struct claim *claim)
 	const struct policy *policies[TICKET_POLICIES_MAX];
 	struct ticket ticket = { .id = claim->id, .received_at = flow->batch->now };
 	struct str channel = doc_get(&event->doc, "channel", flow->batch->arena);
-	const struct value *vector;
+	const struct findings nothing = { 0 };
+	struct value *vector;
 	size_t count;
 
 	if (!channel.p || !flow->lifecycle || !str_is(str_of(flow->batch->topic), TOPIC_INBOUND) ||
 	    strings_contain(flow->lifecycle->channels, channel))
 		return true;
-	count = in_force(flow, claim, &ticket, policies, &vector);
+	count = in_force(flow, claim, &ticket, &nothing, policies, &vector);
 	return intake_channel_open(channel, flow->lifecycle, policies, count);
 }
 

@@ -12,7 +12,8 @@ struct entity {
 	struct str kind, id, data;
 	instant at;                    /* INSTANT_NONE: never seen */
 	bool deleted;
-	struct str customer, product, serial_no;         /* of an installation */
+	struct installation installation;
+	struct str serial_no;          /* of the installation */
 };
 struct post {
 	struct str staff, data;
@@ -116,6 +117,26 @@ static struct str text(const struct doc *doc, const char *name, struct arena *ar
 	return value.n > 0 && value.n <= INTAKE_KEY_MAX ? value : STR_NONE;
 }
 
+static int64_t number(const struct doc *doc, const char *name)
+{
+	int64_t value;
+
+	return doc_int64(doc, doc_member(doc, 0, str_of(name)), &value) ? value : INTAKE_UNKNOWN;
+}
+
+static void read_installation(struct entity *entity, const struct doc *doc, struct arena *arena)
+{
+	entity->serial_no = text(doc, "serial_no", arena);
+	entity->installation = (struct installation){
+		.customer = text(doc, "customer", arena),
+		.product = text(doc, "product", arena),
+		.accepted_on = text(doc, "accepted_on", arena),
+		.sold_by = text(doc, "sold_by", arena),
+		.manufacturer_months = number(doc, "manufacturer_months"),
+		.quality_grade = number(doc, "quality_grade"),
+	};
+}
+
 static void take_entity(struct flow *flow, const struct claim *claim, instant at)
 {
 	const struct event *event = &claim->item->event;
@@ -128,12 +149,10 @@ static void take_entity(struct flow *flow, const struct claim *claim, instant at
 	entity->at = at;
 	entity->deleted = intake_deletes(event);
 	entity->data = entity->deleted ? STR_NONE : event->data;
-	entity->customer = entity->product = entity->serial_no = STR_NONE;
-	if (!entity->deleted && str_is(entity->kind, "installation")) {
-		entity->customer = text(&event->doc, "customer", arena);
-		entity->product = text(&event->doc, "product", arena);
-		entity->serial_no = text(&event->doc, "serial_no", arena);
-	}
+	entity->serial_no = STR_NONE;
+	entity->installation = (struct installation){ .manufacturer_months = INTAKE_UNKNOWN, .quality_grade = INTAKE_UNKNOWN };
+	if (!entity->deleted && str_is(entity->kind, "installation"))
+		read_installation(entity, &event->doc, arena);
 	flow->entity_changed[place] = true;
 	if (str_is(entity->kind, "staff") || str_is(entity->kind, "roster"))
 		flow->people = true;
@@ -247,9 +266,13 @@ static void save_installations(struct batch *batch, const struct entity *rows, s
 	db_column_array(&drop, DB_TEXT, &rows[0].id, sizeof(*rows), count);
 	db_queue(batch->db, "intake_drop_serials", &drop);
 	db_column_array(&params, DB_TEXT, &rows[0].id, sizeof(*rows), count);
-	db_column_array(&params, DB_TEXT, &rows[0].customer, sizeof(*rows), count);
-	db_column_array(&params, DB_TEXT, &rows[0].product, sizeof(*rows), count);
 	db_column_array(&params, DB_BOOL, &rows[0].deleted, sizeof(*rows), count);
+	db_column_array(&params, DB_TEXT, &rows[0].installation.customer, sizeof(*rows), count);
+	db_column_array(&params, DB_TEXT, &rows[0].installation.product, sizeof(*rows), count);
+	db_column_array(&params, DB_TEXT, &rows[0].installation.accepted_on, sizeof(*rows), count);
+	db_column_array(&params, DB_TEXT, &rows[0].installation.sold_by, sizeof(*rows), count);
+	db_column_array(&params, DB_INT, &rows[0].installation.manufacturer_months, sizeof(*rows), count);
+	db_column_array(&params, DB_INT, &rows[0].installation.quality_grade, sizeof(*rows), count);
 	db_queue(batch->db, "intake_save_installations", &params);
 	save_serials(batch, rows, count);
 }

@@ -283,8 +283,9 @@ static void test_missing_rule_must_match(void **state)
 
 static void test_owner(void **state)
 {
-	const struct installation mine = { STR("I1"), STR("C1"), STR("AX") }, other = { STR("I2"), STR("C2"), STR("AX") },
-				  nobody = { STR("I3"), STR_NONE, STR("AX") };
+	const struct installation mine = { .id = STR("I1"), .customer = STR("C1"), .product = STR("AX") },
+				  other = { .id = STR("I2"), .customer = STR("C2"), .product = STR("AX") },
+				  nobody = { .id = STR("I3"), .product = STR("AX") };
 	const struct request known = { .customer_id = STR("C1") }, anonymous = { .phone = STR("1") };
 
 	(void)state;

@@ -40,9 +40,9 @@ static void test_last_day(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < array_count(rows); i++) {
-		struct warranty warranty = { .present = true, .length = { .months = rows[i].months },
+		struct warranty warranty = { .present = true, .zone_offset_us = ZONE, .length = { .months = rows[i].months },
 					     .manufacturer_if_longer = rows[i].longer };
-		instant last = warranty_last_day(&warranty, str_of(rows[i].accepted_on), rows[i].manufacturer, ZONE);
+		instant last = warranty_last_day(&warranty, str_of(rows[i].accepted_on), rows[i].manufacturer);
 		char text[DATE_TEXT];
 
 		if ((last == INSTANT_NONE) != !rows[i].last_day)
@@ -54,8 +54,8 @@ static void test_last_day(void **state)
 
 static void test_covers(void **state)
 {
-	struct warranty warranty = { .present = true, .length = { .months = 12 } };
-	instant last = warranty_last_day(&warranty, STR("2025-01-10"), -1, ZONE), at;
+	struct warranty warranty = { .present = true, .zone_offset_us = ZONE, .length = { .months = 12 } };
+	instant last = warranty_last_day(&warranty, STR("2025-01-10"), -1), at;
 
 	(void)state;
 	assert_true(instant_parse(STR("2026-01-10T23:59:59.999999+08:00"), &at));
