@@ -112,10 +112,10 @@ static bool given(struct str words, struct str policy, struct str id)
 	return false;
 }
 
-/* An empty text says as little as none. */
+/* An empty or blank text says as little as none. */
 static bool says(const struct value *value)
 {
-	return value->type != VALUE_ABSENT && (value->type != VALUE_STRING || value->string.n > 0);
+	return value->type != VALUE_ABSENT && (value->type != VALUE_STRING || str_trim(value->string).n > 0);
 }
 
 static bool met(const struct ticket *ticket, const struct policy *policy, const struct evidence *evidence,

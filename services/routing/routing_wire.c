@@ -128,11 +128,13 @@ bool routing_path_known(void *userdata, struct str path)
 {
 	const struct doc *doc = userdata;
 	uint32_t node = doc_path(doc, 0, path);
+	struct str raw;
 
-	/* The empty string says as little as null. */
+	/* An empty or blank string says as little as null. */
 	if (!node || doc_type(doc, node) == DOC_NULL)
 		return false;
-	return doc_type(doc, node) != DOC_STRING || doc_raw(doc, node).n > 2;
+	raw = doc_raw(doc, node);
+	return doc_type(doc, node) != DOC_STRING || str_trim((struct str){ raw.p + 1, raw.n - 2 }).n > 0;
 }
 
 /* `by` with the role that the decision was made on. */

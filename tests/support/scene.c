@@ -267,3 +267,49 @@ void scene_count_is(struct desk *desk, const char *ticket, const char *name, siz
 	if (count != expected)
 		desk_fail(desk, ticket, "%zu of %s, not %zu", count, name, expected);
 }
+
+/* ---- clocks ---- */
+
+struct clock_wish {
+	const char *ticket, *name, *clock;
+	size_t nth;
+	const struct record *found;
+};
+
+static size_t clock_look(const struct desk *desk, struct clock_wish *wish)
+{
+	const struct desk_ticket *log = desk_ticket(desk, wish->ticket);
+	size_t count = 0;
+
+	for (size_t i = 0; i < (log ? log->count : 0); i++) {
+		const struct record *record = log->items[i];
+
+		if (strcmp(record->name, wish->name) == 0 && strcmp(record_text(record, "clock"), wish->clock) == 0 &&
+		    ++count == wish->nth)
+			wish->found = record;
+	}
+	return count;
+}
+
+static bool clock_has(struct desk *desk, void *userdata)
+{
+	struct clock_wish *wish = userdata;
+
+	return clock_look(desk, wish) >= wish->nth;
+}
+
+const struct record *scene_clock(struct desk *desk, const char *ticket, const char *name, const char *clock, size_t nth)
+{
+	struct clock_wish wish = { ticket, name, clock, nth, NULL };
+
+	if (!desk_until(desk, clock_has, &wish))
+		desk_fail(desk, ticket, "no %s of the clock %s, number %zu", name, clock, nth);
+	return wish.found;
+}
+
+size_t scene_clock_count(const struct desk *desk, const char *ticket, const char *name, const char *clock)
+{
+	struct clock_wish wish = { ticket, name, clock, 0, NULL };
+
+	return clock_look(desk, &wish);
+}

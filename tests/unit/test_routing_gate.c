@@ -113,7 +113,7 @@ static void test_conditions_and_fields(void **state)
 	const struct policy *const list[] = { &own };
 	struct routing_book whole = { NULL, list, 1, &nobody };
 	struct ticket ticket = { .state = STATE_IN_PROGRESS };
-	struct value vector[3] = { [1] = { .type = VALUE_STRING, .string = STR("") } };
+	struct value vector[3] = { [1] = { .type = VALUE_STRING, .string = STR(" ") } };
 	struct routing_refusal refusal = { 0 };
 	struct arena arena = { 0 };
 
