@@ -163,7 +163,7 @@ check_logs() {
 # ---- all of it ----
 
 if [ "$group" = shell ]; then
-	mapfile -t programs < <(printf '%s\n' tests/integration/test_*.sh | sort)
+	mapfile -t programs < <(printf '%s\n' tests/integration/test_*.sh tests/integration/test_*.py | sort)
 else
 	mapfile -t programs < <(find "$out/tests/$group" -maxdepth 1 -type f -name 'test_*' -perm -u+x 2>/dev/null | sort)
 fi

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/near.h"
 #include "common/io/conf.h"
 #include "common/io/conf_private.h"
 
@@ -42,32 +43,6 @@ static void complain(struct loading *loading, unsigned line, struct str name, st
 	loading->error_count++;
 }
 
-/* How many letters must be put in, left out, changed or swapped with their neighbour to get from a to b. */
-static size_t edit_distance(struct str a, struct str b)
-{
-	size_t rows[3][NAME_LIMIT + 1];
-
-	if (a.n > NAME_LIMIT || b.n > NAME_LIMIT)
-		return NAME_LIMIT;
-	for (size_t j = 0; j <= b.n; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-		row[0] = i;
-		for (size_t j = 1; j <= b.n; j++) {
-			size_t best = above[j - 1] + (a.p[i - 1] != b.p[j - 1]);
-			if (above[j] + 1 < best)
-				best = above[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] && above2[j - 2] + 1 < best)
-				best = above2[j - 2] + 1;
-			row[j] = best;
-		}
-	}
-	return rows[a.n % 3][b.n];
-}
-
 static struct conf_item *find_item(const struct conf *conf, struct str name)
 {
 	for (size_t i = 0; i < conf->count; i++)
@@ -84,7 +59,7 @@ static void complain_unknown(struct loading *loading, unsigned line, struct str 
 	struct conf_problem problem;
 
 	for (size_t i = 0; i < loading->conf->count; i++) {
-		size_t distance = edit_distance(name, str_of(loading->conf->items[i].key->name));
+		size_t distance = near_distance(name, str_of(loading->conf->items[i].key->name));
 		if (distance < least) {
 			least = distance;
 			nearest = loading->conf->items[i].key->name;

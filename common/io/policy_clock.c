@@ -62,7 +62,7 @@ static const char *near_event(struct compile *compile, struct str event)
 	for (size_t i = 0; i < count; i++)
 		if (str_starts(str_of(words_fact.items[i]), STR("ticket.")))
 			names[used++] = words_fact.items[i] + sizeof("ticket");
-	return words_nearest(names, event);
+	return near_word(names, event);
 }
 
 static struct str fact_of_event(struct compile *compile, const struct place *at, struct str event,

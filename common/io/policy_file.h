@@ -25,5 +25,7 @@ void lifecycle_free(struct lifecycle *lifecycle);
  * stored, hashed and compared ("the same name and version with other content is refused"). Errors as above. */
 enum verdict policy_resolve(struct str text, const char *name, const struct policy_setting *settings, size_t setting_count,
 			    struct buf *ret_text, struct buf *errors, struct fault *fault) must_check;
+/* The codes that ship, NULL-terminated, to which a policy may add: of "kind", "severity", "mode", "channel" or "role". */
+const char *const *policy_codes(const char *name);
 
 #endif

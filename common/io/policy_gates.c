@@ -122,7 +122,7 @@ static void read_told(struct compile *compile, const struct place *at, struct ev
 	for (i = 0; i < count; i++)
 		if (evidence->told.n == 0 || str_is(evidence->told, names[i]))
 			return;
-	near = words_nearest(names, evidence->told);
+	near = near_word(names, evidence->told);
 	complain(compile, at, "\"%.*s\" is no message of this document%s%s%s", STR_ARG(evidence->told),
 		 near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "common/base/near.h"
 #include "common/io/policy_file.h"
 
 #define MATCH_DEPTH_MAX 8
@@ -71,8 +72,6 @@ void check_names(struct compile *compile, const struct place *list);
 extern const struct words words_fact, words_claim, words_state, words_kind, words_severity, words_mode, words_channel,
 	words_role, words_management, words_staff, words_charge, words_entitlement;
 bool words_have(const struct compile *compile, const struct words *words, struct str word);
-/* The nearest known word when it is near enough to be meant; else NULL. */
-const char *words_nearest(const char *const *items, struct str word);
 /* Complains that a word is not one of them, with what may have been meant. */
 void words_complain(struct compile *compile, const struct place *at, const struct words *words, struct str word);
 /* The fact that a claim gives by the naming rule of the contract, in the arena. */

@@ -93,14 +93,14 @@ static void complain_path(struct compile *compile, const struct place *at, struc
 	if (str_starts(path, STR("event."))) {
 		struct str rest = { path.p + 6, path.n - 6 };
 
-		near = words_nearest(event_members, rest);
+		near = near_word(event_members, rest);
 		if (near)
 			complain(compile, at, "\"%.*s\" is no known path (did you mean event.%s?)", STR_ARG(path), near);
 		else
 			complain(compile, at, "\"%.*s\" is no known path: no claim or fact has such data", STR_ARG(path));
 		return;
 	}
-	near = words_nearest(all, path);
+	near = near_word(all, path);
 	if (near)
 		complain(compile, at, "\"%.*s\" is no known path (did you mean %s?)", STR_ARG(path), near);
 	else
@@ -145,9 +145,9 @@ void check_recipient(struct compile *compile, const struct place *at, const void
 			return;
 	if (words_have(compile, &words_role, word))
 		return;
-	near = words_nearest(words_role.items, word);
+	near = near_word(words_role.items, word);
 	if (!near)
-		near = words_nearest(people, word);
+		near = near_word(people, word);
 	if (near)
 		complain(compile, at, "\"%.*s\" is no role and no person (did you mean %s?)", STR_ARG(word), near);
 	else

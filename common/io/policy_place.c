@@ -121,7 +121,7 @@ static void check_member(struct compile *compile, const struct place *at, const 
 		return;
 	}
 	bare[count] = NULL;
-	near = words_nearest(bare, str_of(at->key));
+	near = near_word(bare, str_of(at->key));
 	if (near)
 		complain(compile, at, "unknown member (did you mean \"%s\"?)", near);
 	else

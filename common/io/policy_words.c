@@ -7,6 +7,8 @@
 
 #include "common/io/policy_inner.h"
 
+#define LISTED 24   /* words that are still worth reading in an error */
+
 static const char *const facts[] = {
 	"ticket.registered", "ticket.incomplete", "ticket.supplemented", "ticket.messaged", "ticket.verified",
 	"ticket.classified", "ticket.proposed", "ticket.mode_chosen", "ticket.assigned", "ticket.unassignable",
@@ -85,6 +87,16 @@ const struct words words_staff = { "role of the staff", staff, "role" };
 const struct words words_charge = { "charge", charges, NULL };
 const struct words words_entitlement = { "entitlement", entitlements, NULL };
 
+const char *const *policy_codes(const char *name)
+{
+	static const struct words *const lists[] = { &words_kind, &words_severity, &words_mode, &words_channel, &words_role };
+
+	for (size_t i = 0; i < array_count(lists); i++)
+		if (strcmp(lists[i]->what, name) == 0)
+			return lists[i]->items;
+	return NULL;
+}
+
 bool words_have(const struct compile *compile, const struct words *words, struct str word)
 {
 	json_t *own = words->codes ? json_object_get(compile->codes, words->codes) : NULL;
@@ -100,62 +112,27 @@ bool words_have(const struct compile *compile, const struct words *words, struct
 	return false;
 }
 
-/* Edit distance, given up above 3: strings are short, and nothing further away was meant. */
-static size_t distance(struct str a, struct str b)
-{
-	size_t row[65];
-
-	if (a.n >= array_count(row) || b.n >= array_count(row) || a.n > b.n + 3 || b.n > a.n + 3)
-		return 4;
-	for (size_t k = 0; k <= b.n; k++)
-		row[k] = k;
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= b.n; k++) {
-			size_t best = diagonal + (a.p[i - 1] != b.p[k - 1]);
-
-			diagonal = row[k];
-			if (row[k] + 1 < best)
-				best = row[k] + 1;
-			if (row[k - 1] + 1 < best)
-				best = row[k - 1] + 1;
-			row[k] = best;
-		}
-	}
-	return row[b.n];
-}
-
-const char *words_nearest(const char *const *items, struct str word)
-{
-	const char *near = NULL;
-	size_t least = word.n < 5 ? 2 : word.n < 9 ? 3 : 4;
-
-	for (; *items; items++) {
-		size_t far = distance(word, str_of(*items));
-
-		if (far < least) {
-			least = far;
-			near = *items;
-		}
-	}
-	return near;
-}
-
 void words_complain(struct compile *compile, const struct place *at, const struct words *words, struct str word)
 {
-	const char *near = words_nearest(words->items, word);
+	json_t *own = words->codes ? json_object_get(compile->codes, words->codes) : NULL;
+	const char *near;
+	const char **all;
 	struct buf list cleanup(buf_done) = { 0 };
 	size_t count = 0;
 
 	while (words->items[count])
 		count++;
+	all = arena_zero(compile->arena, (count + json_array_size(own) + 1) * sizeof(*all));
+	memcpy(all, words->items, count * sizeof(*all));
+	for (size_t i = 0; i < json_array_size(own); i++)
+		if (json_is_string(json_array_get(own, i)))
+			all[count++] = json_string_value(json_array_get(own, i));
 	for (size_t i = 0; i < count; i++)
-		buf_format(&list, "%s%s", i ? ", " : "", words->items[i]);
+		buf_format(&list, "%s%s", i ? ", " : "", all[i]);
+	near = near_word(all, word);
 	if (near)
 		complain(compile, at, "\"%.*s\" is no %s (did you mean %s?)", STR_ARG(word), words->what, near);
-	else if (count <= 12)
+	else if (count <= LISTED)
 		complain(compile, at, "\"%.*s\" is no %s (there are %.*s)", STR_ARG(word), words->what,
 			 STR_ARG(buf_view(&list)));
 	else

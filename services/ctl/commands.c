@@ -32,10 +32,24 @@ static const char dead_redrive_help[] =
 	"--as-new sends it with a new event id, ID.again-NUMBER.\n";
 
 static const char event_check_help[] =
-	"FILE holds one event in the structured JSON form of CloudEvents or, with --type request.submitted, only its data;\n"
-	"- is the standard input. Says whether intake would accept its form, and if not the reason and the place, as a dead\n"
-	"letter would. What depends on the database (known ticket, channel, permission) is not checked.\n\n"
-	"Exit status: 0 right, 1 wrong.\n";
+	"FILE holds one event in the structured JSON form of CloudEvents, an array of them, or one a line; with --type\n"
+	"staff.replied it holds data alone. - is the standard input. Says whether intake would accept the form, and if not the\n"
+	"file, the line, the reason as in a dead letter, the place and what belongs there. --topic says where the events shall\n"
+	"be sent, and is checked too; --facts takes facts also, as they stand in the logs.\n\n"
+	"A note is about something that is right but perhaps not meant: a member that no schema names, a code that only a\n"
+	"policy can add, a claim that names no ticket. What depends on the database is not checked (known ticket, permission).\n"
+	"--json gives one line for each event.\n\n"
+	"Exit status: 0 all right; 1 something is wrong; 2 a file could not be read.\n";
+
+static const char event_list_help[] =
+	"WORD shows only those whose name, topic or title holds it. Facts are shown with --facts. --json for programs.\n";
+
+static const char event_example_help[] =
+	"Prints an event that is right, to edit and to send; --data prints its data alone. For example:\n\n"
+	"  aftercarectl event example request.submitted >event.json\n"
+	"  aftercarectl event check event.json\n"
+	"  jq -c . event.json | kcat -P -b HOST:PORT -t aftercare.inbound -k EVENT-ID \\\n"
+	"      -H content-type=application/cloudevents+json\n";
 
 static const char replay_help[] =
 	"FILE is CSV, plain or gzip; the map says which columns are case, activity and time and which claims a row becomes.\n"
@@ -51,8 +65,10 @@ const struct command commands[] = {
 	{ "dead list", "[--service S] [--reason R] [--limit N] [--json]", "what was refused, and why", ctl_dead_list, dead_list_help },
 	{ "dead show", "ID [--json]", "one dead letter, bytes and headers as they came", ctl_dead_show, dead_show_help },
 	{ "dead redrive", "ID... [--as-new]", "send dead letters again to where they came from", ctl_dead_redrive, dead_redrive_help },
-	{ "event check", "FILE... [--type NAME] [--json]", "whether an event is right, before it is sent", ctl_event_check,
-	  event_check_help },
+	{ "event check", "FILE... [--type NAME] [--topic T] [--facts] [--json]", "whether events are right, before they are sent",
+	  ctl_event_check, event_check_help },
+	{ "event example", "NAME [--data]", "an event that is right, to edit and to send", ctl_event_example, event_example_help },
+	{ "event list", "[WORD] [--facts] [--json]", "the names of all events, with topic and key", ctl_event_list, event_list_help },
 	{ "db migrate", "[--dry-run]", "bring the database to this version's schema", ctl_db_migrate, NULL },
 	{ "topics apply", "[--lanes N] [--replication N] [--dry-run]", "create the topics that are missing", ctl_topics_apply, NULL },
 	{ "policy check", "FILE... [--set NAME=VALUE]", "say everything that is wrong with a document", ctl_policy_check, policy_help },

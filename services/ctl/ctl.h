@@ -44,6 +44,8 @@ int ctl_dead_list(struct ctl *ctl, int argc, char **argv);
 int ctl_dead_show(struct ctl *ctl, int argc, char **argv);
 int ctl_dead_redrive(struct ctl *ctl, int argc, char **argv);
 int ctl_event_check(struct ctl *ctl, int argc, char **argv);
+int ctl_event_list(struct ctl *ctl, int argc, char **argv);
+int ctl_event_example(struct ctl *ctl, int argc, char **argv);
 
 /* The time that the daemons see. */
 instant ctl_now(const struct ctl *ctl);

@@ -319,7 +319,9 @@ static void test_lifecycle_errors(void **state)
 			    "l: /groups/g/0: \"recieved\" is no state (did you mean received?)\n"
 			    "l: /roles: \"management\" is missing\n"
 			    "l: /channels/1: \"a\" stands in this list already\n"
-			    "l: /transitions/0/in: \"g2\" is no state\n"
+			    "l: /transitions/0/in: \"g2\" is no state (there are received, incomplete, verified, classified, assigned, contacted, "
+			    "scheduled, in_progress, waiting_customer, waiting_internal, at_factory, spare_in_place, resolved_unconfirmed, "
+			    "confirmed, closed, rejected, cancelled)\n"
 			    "l: /transitions/1: \"claim\" is missing\n"
 			    "l: /transitions/1/in: names no state\n"
 			    "l: /transitions/1/fact: \"x\" is no fact\n");
