@@ -27,6 +27,7 @@ enum about {
 	ABOUT_REQUEST,     /* opens a ticket */
 	ABOUT_EITHER,      /* a ticket when one is named, else a thing */
 	ABOUT_THING,       /* anything else: a copy goes to the desk, keyed by the thing's id */
+	ABOUT_CALL,        /* a thing too, which is logged whatever becomes of it */
 	ABOUT_POLICY,      /* a thing too, and makes a version usable */
 	ABOUT_ENTITY,      /* master data: X.upserted */
 	ABOUT_PRESENCE,    /* somebody is on or off post */
@@ -67,8 +68,9 @@ struct claim {
 	struct str id;                 /* the ticket named or to be opened, the thing, the person; absent: it names none */
 	bool about_ticket;             /* it is about a ticket that must exist */
 	struct ident origin;           /* by_origin: the ticket must have been opened by this claim */
-	bool by_origin;
+	bool by_origin;                /* the ticket is named by the claim that opened it */
 	char own[IDENT_TICKET];        /* text of the ticket id that its ident gives */
+	struct str mentioned;          /* ABOUT_CALL: the ticket it names; may be absent, may be none of ours */
 	struct request *request;       /* ABOUT_REQUEST */
 	struct approval *approval;     /* ABOUT_POLICY */
 	struct str by, role;           /* ABOUT_THING of staff: who says it */
@@ -179,6 +181,8 @@ void intake_judge(struct findings *findings, const struct policy *const *policie
 /* Whether a role may make this claim: by the lifecycle's permissions; where they are silent, `fallback` alone may, and
  * without a fallback anybody. */
 bool intake_permitted(struct str claim, struct str role, const struct lifecycle *lifecycle, const char *fallback);
+/* What became of a call: what the claim says, else what can be told from its name and whether there is a ticket. */
+struct str intake_call_outcome(struct str name, struct str given, bool ticket);
 /* s when it looks like a code, so that it may stand in a dead letter's detail; else "(no code)". */
 struct str intake_quotable(struct str s);
 
@@ -199,6 +203,9 @@ struct registration {
 void intake_encode_registered(struct buf *buf, const struct registration *registration, const struct item *item, instant now,
 			      struct arena *arena);
 void intake_encode_incomplete(struct buf *buf, const struct registration *registration, instant now, struct arena *arena);
+/* ticket: absent when the call concerns none that is known. */
+void intake_encode_call(struct buf *buf, const struct claim *claim, struct str ticket, instant at, instant now,
+			struct arena *arena);
 void intake_encode_effective(struct buf *buf, const struct approval *approval, instant at, instant now);
 /* Everything that intake writes itself into ticket.registered; heap, freed by the caller. */
 const char *const *intake_written_members(void);

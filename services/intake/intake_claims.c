@@ -21,10 +21,19 @@ static enum outcome refuse(struct fault *fault, enum reason reason, const char *
 	return REFUSED;
 }
 
+/* Whether there is a ticket of this id, and, where the claim names it by its origin, of that origin. */
+static bool ticket_known(const struct memory *memory, const struct claim *claim, struct str id)
+{
+	const uint32_t *named = intake_table_find(&memory->tickets, id);
+
+	return named && (!claim->by_origin ||
+			 memcmp(&memory->known[*named].ident, &claim->origin, sizeof(claim->origin)) == 0);
+}
+
 static struct standing standing_of(const struct memory *memory, const struct claim *claim)
 {
 	struct standing standing = { 0 };
-	const uint32_t *own = intake_table_find(&memory->tickets, str_of(claim->own)), *named;
+	const uint32_t *own = intake_table_find(&memory->tickets, str_of(claim->own));
 
 	standing.seen = intake_table_find(&memory->seen, (struct str){ (const char *)claim->ident.bytes, IDENT_BYTES }) != NULL;
 	if (own) {
@@ -33,11 +42,7 @@ static struct standing standing_of(const struct memory *memory, const struct cla
 		standing.seen = standing.seen || same;
 		standing.id_taken = !same && claim->type->about == ABOUT_REQUEST;
 	}
-	if (claim->about_ticket) {
-		named = intake_table_find(&memory->tickets, claim->id);
-		standing.ticket_known = named && (!claim->by_origin ||
-			memcmp(&memory->known[*named].ident, &claim->origin, sizeof(claim->origin)) == 0);
-	}
+	standing.ticket_known = claim->about_ticket && ticket_known(memory, claim, claim->id);
 	return standing;
 }
 
@@ -256,6 +261,23 @@ static enum outcome approve(struct flow *flow, struct claim *claim, struct fault
 	return TAKEN;
 }
 
+/* ---- a call ---- */
+
+/* Every call is logged, also one that nothing came of (C009). */
+static void log_call(struct flow *flow, struct claim *claim)
+{
+	instant at = intake_arrived(claim->item->event.time, flow->batch->now);
+	struct str ticket = ticket_known(&flow->memory, claim, claim->mentioned) ? claim->mentioned : STR_NONE;
+	struct outgoing outgoing = { .topic = TOPIC_DESK, .partition = -1, .key = claim->id, .subject = claim->id,
+				     .name = STR("call.logged"), .at = at, .arrived = INSTANT_NONE };
+
+	intake_emit_copy(flow->batch, claim);
+	buf_clear(&flow->intake->body);
+	intake_encode_call(&flow->intake->body, claim, ticket, at, flow->batch->now, flow->batch->arena);
+	outgoing.body = str_copy(flow->batch->arena, buf_view(&flow->intake->body));
+	batch_emit(flow->batch, claim->item, &outgoing);
+}
+
 /* ---- the batch ---- */
 
 /* Also a customer's later word comes by a channel. The policies its ticket has pinned are routing's; here it is enough
@@ -292,6 +314,9 @@ static enum outcome take(struct flow *flow, struct claim *claim, struct fault *f
 		if (!message_channel_open(flow, claim))
 			return refuse(fault, REASON_CHANNEL_UNKNOWN, "at /channel: no channel that is open here");
 		intake_emit_copy(flow->batch, claim);
+		break;
+	case ABOUT_CALL:
+		log_call(flow, claim);
 		break;
 	case ABOUT_POLICY:
 		outcome = approve(flow, claim, fault);

@@ -15,6 +15,9 @@ static const struct {
 	{ "staff.on_post", ABOUT_PRESENCE },
 	{ "staff.off_post", ABOUT_PRESENCE },
 	/* Facts of the desk also where they mention a ticket (contract section 4). */
+	{ "call.answered", ABOUT_CALL },
+	{ "call.missed", ABOUT_CALL },
+	{ "call.ended", ABOUT_CALL },
 	{ "call.", ABOUT_THING },
 	{ "project.", ABOUT_THING },
 	{ "warranty_card.", ABOUT_THING },
@@ -219,6 +222,17 @@ bool intake_permitted(struct str claim, struct str role, const struct lifecycle 
 		if (str_eq(lifecycle->permissions[i].claim, claim))
 			return strings_contain(lifecycle->permissions[i].roles, role);
 	return !fallback || str_is(role, fallback);
+}
+
+struct str intake_call_outcome(struct str name, struct str given, bool ticket)
+{
+	if (given.n > 0)
+		return given;
+	if (str_is(name, "call.missed"))
+		return STR("missed");
+	if (ticket)
+		return STR("request_taken");
+	return str_is(name, "call.answered") ? STR("answered_on_call") : STR("ended");
 }
 
 struct str intake_quotable(struct str s)

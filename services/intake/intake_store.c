@@ -64,6 +64,8 @@ static void queue_tickets(struct batch *batch, const struct claim *claims, size_
 		ids[n++] = str_of(claims[i].own);
 		if (claims[i].about_ticket && intake_ticket_shaped(claims[i].id))
 			ids[n++] = claims[i].id;
+		else if (intake_ticket_shaped(claims[i].mentioned))
+			ids[n++] = claims[i].mentioned;
 	}
 	db_text_array(&params, ids, n);
 	db_queue(batch->db, "intake_load_tickets", &params);

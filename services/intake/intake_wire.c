@@ -102,6 +102,20 @@ static void name_origin(struct claim *claim, const struct doc *doc, uint32_t req
 	claim->id = ident_ticket(&claim->origin, text);
 }
 
+/* A call is a thing of the desk also where it names a ticket. */
+static void name_mentioned(struct claim *claim, struct arena *arena)
+{
+	const struct doc *doc = &claim->item->event.doc;
+	uint32_t request = doc_member(doc, 0, STR("request"));
+
+	claim->mentioned = member(doc, 0, STR("ticket"), arena);
+	if (!claim->mentioned.p && request > 0 && doc_type(doc, request) == DOC_OBJECT) {
+		name_origin(claim, doc, request, arena);
+		claim->mentioned = claim->id;
+	}
+	claim->id = thing_id(claim->type, &claim->item->event, arena);
+}
+
 static void name_ticket(struct claim *claim, struct arena *arena)
 {
 	const struct event *event = &claim->item->event;
@@ -150,6 +164,9 @@ void intake_decode(struct claim *claim, struct item *item, const struct claim_ty
 		if (str_is(type->topic, TOPIC_STAFF))
 			decode_by(&event->doc, &claim->by, &claim->role, arena);
 		claim->id = thing_id(type, event, arena);
+		break;
+	case ABOUT_CALL:
+		name_mentioned(claim, arena);
 		break;
 	case ABOUT_ENTITY:
 	case ABOUT_PRESENCE:
@@ -285,6 +302,25 @@ void intake_encode_incomplete(struct buf *buf, const struct registration *regist
 	/* The system finds this out by itself, so it happens when it is decided. */
 	ticket_fact_open(&writer, &ticket, 2, now, now);
 	write_missing(&writer, registration, arena);
+	write_close(&writer, '}');
+}
+
+void intake_encode_call(struct buf *buf, const struct claim *claim, struct str ticket, instant at, instant now,
+			struct arena *arena)
+{
+	struct writer writer = { .buf = buf };
+	struct str given = member(&claim->item->event.doc, 0, STR("outcome"), arena);
+
+	write_open(&writer, '{');
+	write_member(&writer, "call", claim->id);
+	write_member(&writer, "outcome", intake_call_outcome(claim->type->name, given, ticket.p));
+	write_key(&writer, "ticket");
+	if (ticket.p)
+		write_string(&writer, ticket);
+	else
+		write_raw(&writer, STR("null"));
+	write_member_instant(&writer, "at", at);
+	write_member_instant(&writer, "decided_at", now);
 	write_close(&writer, '}');
 }
 

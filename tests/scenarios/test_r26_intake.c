@@ -1,5 +1,6 @@
 /* What intake knows of a request, under the preset site24h-fix48h-spare72h (R26) and a contract in which the cause decides:
  * how it came in, what belongs to the record, whether the customer owns the product and what the warranty pays for. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/scene.h"
@@ -46,6 +47,79 @@ static void charge_is(struct desk *desk, const struct record *record, const char
 	scene_text_is(desk, record, "charge.parts", parts);
 }
 
+/* ---- calls ---- */
+
+/* call.logged that came of this claim; waits. */
+static const struct record *logged(struct desk *desk, const char *name, const char *call, const char *more)
+{
+	struct claim claim = { .name = name, .key = call };
+	struct record *const *records;
+	const struct sent *sent;
+	size_t count;
+
+	claim.data = desk_text(desk, "{'call': '%s', 'from': '+351 21 000 000', 'agent': '%s'%s%s}", call, scene_cast(desk)->csr,
+			       more ? ", " : "", more ? more : "");
+	sent = desk_send(desk, &claim);
+	desk_settle(desk);
+	records = desk_records(desk, &count);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(records[i]->name, "call.logged") == 0 && !records[i]->repeat && strcmp(records[i]->cause_id, sent->id) == 0)
+			return records[i];
+	desk_fail(desk, NULL, "%s of %s is not logged", name, call);
+}
+
+static void c009_every_call_is_logged_whether_or_not_it_becomes_a_job(void **state)
+{
+	struct desk *desk = *state;
+	const char *ticket = scene_ticket(desk, 0, NULL), *answered = desk_unique(desk, "call"), *taken = desk_unique(desk, "call");
+	const struct record *record = logged(desk, "call.answered", answered, NULL);
+
+	assert_int_equal(record->topic, DESK_DESK);
+	assert_string_equal(record->key, answered);
+	scene_text_is(desk, record, "call", answered);
+	scene_text_is(desk, record, "outcome", "answered_on_call");
+	assert_non_null(strstr(record->value, "\"ticket\":null"));
+	/* No telephone number in the log. */
+	assert_null(strstr(record->value, "351 21"));
+
+	record = logged(desk, "call.answered", taken, desk_text(desk, "'ticket': '%s'", ticket));
+	scene_text_is(desk, record, "ticket", ticket);
+	scene_text_is(desk, record, "outcome", "request_taken");
+	scene_text_is(desk, logged(desk, "call.ended", taken, "'outcome': 'advice_given'"), "outcome", "advice_given");
+	scene_text_is(desk, logged(desk, "call.missed", desk_unique(desk, "call"), NULL), "outcome", "missed");
+	/* A ticket that nobody knows is no reason to lose the call. */
+	record = logged(desk, "call.answered", desk_unique(desk, "call"), "'ticket': 'AC-0000-0000-0000-0000'");
+	assert_non_null(strstr(record->value, "\"ticket\":null"));
+}
+
+/* ---- presence ---- */
+
+static void c051_presence_and_leave_are_told_on_the_desk(void **state)
+{
+	static const struct {
+		const char *name, *key, *more;
+	} rows[] = {
+		{ "staff.off_post", "post:%s", "" },
+		{ "staff.on_post", "post:%s", "" },
+		{ "staff.leave_approved", "leave:%s:7", ", 'from': '2026-12-01', 'to': '2026-12-05'" },
+		{ "staff.leaving", "leaving:%s", ", 'from': '2026-12-31'" },
+	};
+	struct desk *desk = *state;
+	const char *person = scene_person(desk, "csr", NULL);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct claim claim = { .name = rows[i].name, .data = desk_text(desk, "{'staff': '%s'%s}", person, rows[i].more) };
+		const char *mark = strstr(rows[i].key, "%s");
+		const struct record *copy;
+
+		claim.key = desk_text(desk, "%.*s%s%s", (int)(mark - rows[i].key), rows[i].key, person, mark + 2);
+		desk_send(desk, &claim);
+		copy = desk_expect_thing(desk, DESK_DESK, rows[i].name, "staff", person);
+		assert_true(copy->copy);
+		assert_string_equal(copy->key, person);
+	}
+}
+
 /* ---- the record ---- */
 
 static void c004_a_walk_in_is_a_ticket_like_any_other(void **state)
@@ -78,6 +152,52 @@ static void c012_attachments_are_kept_in_order(void **state)
 	scene_text_is(desk, registered, "attachments.0.uri", "https://files.example/b");
 	scene_text_is(desk, registered, "attachments.1.name", "a.log");
 	scene_text_is(desk, registered, "attachments.2.name", "c.png");
+}
+
+static void c018_need_and_problem_survive_to_the_closed_ticket(void **state)
+{
+	struct desk *desk = *state;
+	const char *ticket = scene_assigned(desk, 0, "{'problem': 'the gate stays shut', 'need': 'open before the market on Saturday'}");
+	const char *const arguments[] = { "ticket", ticket, "--json", NULL };
+	const struct record *registered = desk_expect(desk, ticket, "ticket.registered");
+	char *said = NULL;
+
+	scene_text_is(desk, registered, "problem", "the gate stays shut");
+	scene_text_is(desk, registered, "need", "open before the market on Saturday");
+	scene_finish(desk, ticket);
+	assert_string_equal(scene_state(desk, ticket), "closed");
+	desk_settle(desk);
+	if (!stack_can(desk_stack(desk)))
+		return;
+	assert_int_equal(stack_ctl(desk_stack(desk), &said, arguments), 0);
+	if (!strstr(said, "the gate stays shut") || !strstr(said, "open before the market on Saturday"))
+		desk_fail(desk, ticket, "not in the record: %s", said);
+	free(said);
+}
+
+static void c038_each_kind_is_accepted_and_an_unknown_one_waits_for_its_name(void **state)
+{
+	static const char *const kinds[] = { "consultation", "feedback", "fault", "device_repair", "install", "training", "upgrade",
+					     "patch", "paid_service", "return", "complaint", "suggestion", "order", "other" };
+	const struct sent *sent[sizeof(kinds) / sizeof(*kinds)], *unknown;
+	struct desk *desk = *state;
+	const struct record *registered;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		sent[i] = scene_request(desk, 0, desk_text(desk, "{'kind': '%s'}", kinds[i]));
+	unknown = scene_request(desk, 0, "{'kind': 'gardening'}");
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		registered = desk_expect(desk, desk_expect_ticket(desk, sent[i]), "ticket.registered");
+		scene_text_is(desk, registered, "kind", kinds[i]);
+		assert_null(record_get(registered, "needs_classification"));
+	}
+	registered = desk_expect(desk, desk_expect_ticket(desk, unknown), "ticket.registered");
+	scene_text_is(desk, registered, "kind", "other");
+	scene_text_is(desk, registered, "kind_given", "gardening");
+	assert_true(json_is_true(record_get(registered, "needs_classification")));
+	/* A person says what it is; then it goes on as that. */
+	scene_do(desk, registered->subject, "staff.classified", scene_cast(desk)->csr, 0, "{'kind': 'fault', 'severity': 'general'}");
+	scene_text_is(desk, desk_expect(desk, registered->subject, "ticket.assigned"), "kind", "fault");
 }
 
 static void c022_what_is_malformed_or_out_of_turn_changes_nothing(void **state)
@@ -250,6 +370,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO(c004_a_walk_in_is_a_ticket_like_any_other),
+		SCENARIO(c009_every_call_is_logged_whether_or_not_it_becomes_a_job),
+		SCENARIO(c051_presence_and_leave_are_told_on_the_desk),
+		SCENARIO(c018_need_and_problem_survive_to_the_closed_ticket),
+		SCENARIO(c038_each_kind_is_accepted_and_an_unknown_one_waits_for_its_name),
 		SCENARIO(c012_attachments_are_kept_in_order),
 		SCENARIO(c022_what_is_malformed_or_out_of_turn_changes_nothing),
 		SCENARIO(c026_an_owner_is_known_by_installation_serial_or_model),

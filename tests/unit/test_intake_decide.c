@@ -25,6 +25,9 @@ static void test_about(void **state)
 		{ "survey.answered", "maybe", ABOUT_EITHER },
 		{ "order.submitted", "maybe", ABOUT_EITHER },
 		{ "call.ringing", "maybe", ABOUT_THING },
+		{ "call.answered", "desk", ABOUT_CALL },
+		{ "call.missed", "desk", ABOUT_CALL },
+		{ "call.ended", "desk", ABOUT_CALL },
 		{ "callback.done", "maybe", ABOUT_EITHER },
 		{ "project.completed", "maybe", ABOUT_THING },
 		{ "visit.done", "desk", ABOUT_THING },
@@ -312,6 +315,27 @@ static void test_permitted(void **state)
 	assert_true(intake_permitted(STR("visit.planned"), STR("csr"), &lifecycle, NULL));
 }
 
+static void test_call_outcome(void **state)
+{
+	static const struct {
+		const char *name, *given;
+		bool ticket;
+		const char *want;
+	} rows[] = {
+		{ "call.answered", NULL, false, "answered_on_call" },
+		{ "call.answered", NULL, true, "request_taken" },
+		{ "call.answered", "wrong_number", false, "wrong_number" },
+		{ "call.missed", NULL, false, "missed" },
+		{ "call.missed", NULL, true, "missed" },
+		{ "call.ended", NULL, false, "ended" },
+		{ "call.ended", "", true, "request_taken" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rows); i++)
+		assert_true(str_is(intake_call_outcome(str_of(rows[i].name), str_of(rows[i].given), rows[i].ticket), rows[i].want));
+}
+
 static void test_quotable(void **state)
 {
 	(void)state;
@@ -331,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_customer_key), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_missing_rule_must_match), cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_permitted), cmocka_unit_test(test_quotable),
+		cmocka_unit_test(test_call_outcome),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
