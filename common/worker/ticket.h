@@ -31,6 +31,12 @@ void ticket_save(struct batch *batch, const struct ticket_set *set);
  * parsed. Sets `changed` when anything did. */
 void ticket_apply(struct batch *batch, struct ticket *ticket, const struct item *item);
 
+/* A ticket's data with these members of doc laid upon them, and no others; memory from the arena, or `data` itself when
+ * doc has none of them. names: NULL-terminated. */
+struct str ticket_data_with(struct str data, const struct doc *doc, const char *const *names, struct arena *arena);
+/* What a resolution tells about a ticket: cause_code, charge. */
+extern const char *const ticket_resolved_members[];
+
 /* Opens the body of a ticket fact: "{" and ticket, revision, kind, state, at, decided_at, policy. The caller adds its own
  * members and closes with write_close(writer, '}'). */
 void ticket_fact_open(struct writer *writer, const struct ticket *ticket, int32_t revision, instant at, instant now);

@@ -55,6 +55,35 @@ static void data_merge(struct batch *batch, struct ticket *ticket, const struct 
 	buf_done(&merged);
 }
 
+const char *const ticket_resolved_members[] = { "cause_code", "charge", NULL };
+
+struct str ticket_data_with(struct str data, const struct doc *doc, const char *const *names, struct arena *arena)
+{
+	struct buf text cleanup(buf_done) = { 0 }, merged cleanup(buf_done) = { 0 };
+	struct writer writer = { .buf = &text };
+	struct doc base = { 0 }, part = { 0 };
+	struct fault ignored = FAULT_NONE;
+	size_t found = 0;
+
+	write_open(&writer, '{');
+	for (; *names; names++) {
+		uint32_t node = doc_member(doc, 0, str_of(*names));
+
+		if (node == 0)
+			continue;
+		write_key(&writer, *names);
+		write_raw(&writer, doc_raw(doc, node));
+		found++;
+	}
+	write_close(&writer, '}');
+	if (found == 0 || doc_parse(&part, buf_view(&text), arena, &ignored) != OK ||
+	    doc_parse(&base, data.n > 0 ? data : STR("{}"), arena, &ignored) != OK)
+		return data;
+	writer = (struct writer){ .buf = &merged };
+	write_merged(&writer, &base, 0, &part, 0, NULL);
+	return str_copy(arena, buf_view(&merged));
+}
+
 static void policies_read(struct ticket *ticket, const struct doc *doc, struct arena *arena)
 {
 	uint32_t list = doc_member(doc, 0, STR("policies"));
@@ -155,6 +184,7 @@ static void apply_named(struct batch *batch, struct ticket *ticket, const struct
 		ticket->unassignable = true;
 	} else if (str_is(name, "ticket.resolved")) {
 		ticket->resolved_at = item->event.time;
+		ticket->data = ticket_data_with(ticket->data, doc, ticket_resolved_members, arena);
 	} else if (str_is(name, "ticket.reopened")) {
 		int64_t count = ticket->reopened + 1;
 		doc_int64(doc, doc_member(doc, 0, STR("count")), &count);

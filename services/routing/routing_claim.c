@@ -36,7 +36,9 @@ static struct str result_of(const struct ticket *ticket)
 static const char *const *own_members(const struct routing_step *step)
 {
 	static const char *const assigned[] = { "to", "role", "priority", "due_at", "why", NULL };
-	static const char *const supplemented[] = { "missing", NULL };
+	static const char *const supplemented[] = { "missing", "entitlement", "review", "installation", "charge", "cause_code", NULL };
+	static const char *const classified[] = { "entitlement", "review", "installation", "charge", "cause_code", NULL };
+	static const char *const resolved[] = { "charge", NULL };
 	static const char *const reopened[] = { "count", NULL };
 	static const char *const closed[] = { "result", NULL };
 	static const char *const resumed[] = { "waited_s", NULL };
@@ -45,11 +47,31 @@ static const char *const *own_members(const struct routing_step *step)
 		return assigned;
 	if (str_is(step->fact, "ticket.supplemented"))
 		return supplemented;
+	if (str_is(step->fact, "ticket.classified"))
+		return classified;
+	if (str_is(step->fact, "ticket.resolved"))
+		return resolved;
 	if (str_is(step->fact, "ticket.reopened"))
 		return reopened;
 	if (str_is(step->fact, "ticket.closed"))
 		return closed;
 	return step->transition->target == TARGET_BEFORE_WAITING ? resumed : NULL;
+}
+
+/* What has to be paid is decided again when the cause is known (C029). */
+static void write_charge(struct routing_work *work)
+{
+	const struct warranty *warranty = warranty_of(work->book.policies, work->book.policy_count);
+	struct charge charge;
+
+	if (!warranty)
+		return;
+	charge = warranty_charge(warranty, routing_vector(work), work->run->batch->now);
+	write_key(&work->writer, "charge");
+	write_open(&work->writer, '{');
+	write_member(&work->writer, "labour", charge.labour);
+	write_member(&work->writer, "parts", charge.parts);
+	write_close(&work->writer, '}');
 }
 
 static void write_own(struct routing_work *work, const struct routing_step *step)
@@ -69,6 +91,8 @@ static void write_own(struct routing_work *work, const struct routing_step *step
 		write_close(&work->writer, '}');
 	} else if (str_is(step->fact, "ticket.supplemented")) {
 		routing_write_words(&work->writer, "missing", ticket->missing);
+	} else if (str_is(step->fact, "ticket.resolved")) {
+		write_charge(work);
 	} else if (str_is(step->fact, "ticket.reopened")) {
 		write_member_int(&work->writer, "count", ticket->reopened);
 	} else if (str_is(step->fact, "ticket.closed")) {

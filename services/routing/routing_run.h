@@ -5,6 +5,7 @@
 #define AFTERCARE_ROUTING_RUN_H
 
 #include "common/base/doc.h"
+#include "common/base/warranty.h"
 #include "common/worker/knowledge.h"
 #include "common/worker/ticket.h"
 #include "services/routing/routing.h"

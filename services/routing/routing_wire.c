@@ -95,11 +95,18 @@ static void lay_member(struct str *field, const struct doc *doc, const char *nam
 
 bool routing_lay(struct ticket *ticket, struct str claim, const struct doc *doc, struct buf *scratch, struct arena *arena)
 {
-	static const char *const except[] = { "ticket", "request", "by", "note", NULL };
+	/* What the system found out, nobody says: a member of that name is the sender's own affair. */
+	static const char *const except[] = { "ticket", "request", "by", "note", "entitlement", "review", "installation", "charge",
+					      "cause_code", NULL };
+	static const char *const cause[] = { "cause_code", NULL };
 	bool graded = str_is(claim, "staff.classified"), supplemented = str_is(claim, "request.supplemented");
 	struct fault ignored = FAULT_NONE;
 	struct doc base = { 0 };
 
+	if (str_is(claim, "staff.resolved")) {
+		ticket->data = ticket_data_with(ticket->data, doc, cause, arena);
+		return true;
+	}
 	if (!graded && !supplemented && !str_is(claim, "staff.mode_chosen"))
 		return false;
 	lay_member(&ticket->mode, doc, "mode", arena);
@@ -121,7 +128,7 @@ bool routing_lay(struct ticket *ticket, struct str claim, const struct doc *doc,
 
 bool routing_fact_lays(struct str fact)
 {
-	return str_is(fact, "ticket.classified") || str_is(fact, "ticket.supplemented");
+	return str_is(fact, "ticket.classified") || str_is(fact, "ticket.supplemented") || str_is(fact, "ticket.resolved");
 }
 
 bool routing_path_known(void *userdata, struct str path)

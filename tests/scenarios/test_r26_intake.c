@@ -359,6 +359,54 @@ static void c032_free_parts_need_a_purchase_from_this_company(void **state)
 	charge_is(desk, fault_of(desk, ours, NULL), "free", "free");
 }
 
+/* ---- a contract in which the cause decides (tests/data/policies/right/cause-decides.json) ---- */
+
+/* A fault of a customer of that contract whose thing was accepted so many years ago, under way. */
+static const char *contract_ticket(struct desk *desk, int years)
+{
+	const char *customer = owner(desk, day_before(desk, years, 30), NULL, NULL), *ticket;
+
+	desk_settle(desk);
+	ticket = scene_assigned(desk, 0, desk_text(desk, "{'customer': {'id': '%s', 'region': 'by-contract'}, 'cause_code': 'product_quality'}",
+						   customer));
+	scene_text_is(desk, desk_expect(desk, ticket, "ticket.registered"), "policy.id", "cause-decides");
+	scene_do(desk, ticket, "staff.started", scene_cast(desk)->engineer, 0, NULL);
+	return ticket;
+}
+
+static const struct record *resolve(struct desk *desk, const char *ticket, const char *cause)
+{
+	return scene_do(desk, ticket, "staff.resolved", scene_cast(desk)->engineer, 0,
+			desk_text(desk, "{'solution': 'replaced', 'charge': {'labour': 'free', 'parts': 'free'}%s%s%s}",
+				  cause ? ", 'cause_code': '" : "", cause ? cause : "", cause ? "'" : ""));
+}
+
+static void c029_in_warranty_nothing_is_resolved_without_a_cause(void **state)
+{
+	struct desk *desk = *state;
+	const char *ticket = contract_ticket(desk, 1);
+	const struct record *dead = scene_refused(desk, ticket, "staff.resolved", scene_cast(desk)->engineer, "{'solution': 'replaced'}",
+						  "gate_unmet");
+
+	assert_non_null(strstr(record_header(dead, "dl_detail") ? record_header(dead, "dl_detail") : "", "cause"));
+	assert_string_equal(scene_state(desk, ticket), "in_progress");
+	/* Out of warranty nobody asks. */
+	charge_is(desk, resolve(desk, contract_ticket(desk, 3), NULL), "paid", "paid");
+}
+
+static void c029_the_product_s_fault_is_free_any_other_cause_is_to_be_agreed(void **state)
+{
+	struct desk *desk = *state;
+	const char *quality = contract_ticket(desk, 1), *misuse = contract_ticket(desk, 1);
+
+	/* Until the cause is known; what the request claims to know is nobody's finding. */
+	charge_is(desk, desk_expect(desk, quality, "ticket.registered"), "to_be_agreed", "to_be_agreed");
+	charge_is(desk, resolve(desk, quality, "product_quality"), "free", "free");
+	charge_is(desk, resolve(desk, misuse, "misuse"), "to_be_agreed", "to_be_agreed");
+	/* Out of warranty the cause changes nothing. */
+	charge_is(desk, resolve(desk, contract_ticket(desk, 3), "product_quality"), "paid", "paid");
+}
+
 static int open_stack(void **state)
 {
 	static const char *const policies[] = { "site24h-fix48h-spare72h", "tests/data/policies/right/cause-decides.json", NULL };
@@ -384,6 +432,8 @@ int main(void)
 		SCENARIO(c030_out_of_warranty_is_served_with_the_same_clocks),
 		SCENARIO(c031_after_fifteen_years_it_is_still_served_for_money),
 		SCENARIO(c032_free_parts_need_a_purchase_from_this_company),
+		SCENARIO(c029_in_warranty_nothing_is_resolved_without_a_cause),
+		SCENARIO(c029_the_product_s_fault_is_free_any_other_cause_is_to_be_agreed),
 		SCENARIO(c101_a_complaint_opens_its_own_ticket_beside_an_open_one),
 	};
 
