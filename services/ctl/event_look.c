@@ -189,12 +189,12 @@ static void note_slip(void *context, uint32_t key, const char *meant)
 static void note_codes(const struct look *look)
 {
 	static const struct {
-		const char *path, *pointer, *codes, *then;
+		const char *path, *pointer, *codes, *several, *then;
 	} places[] = {
-		{ "channel", "/channel", "channel", "refused as channel_unknown" },
-		{ "kind", "/kind", "kind", "taken for \"other\"" },
-		{ "severity", "/severity", "severity", "a severity that no clock knows" },
-		{ "by.role", "/by/role", "role", "a role that may do nothing" },
+		{ "channel", "/channel", "channel", "channels", "refused as channel_unknown" },
+		{ "kind", "/kind", "kind", "kinds", "taken for \"other\"" },
+		{ "severity", "/severity", "severity", "severities", "unknown to every clock" },
+		{ "by.role", "/by/role", "role", "roles", "allowed nothing" },
 	};
 	const struct doc *doc = &look->result->event.doc;
 
@@ -210,7 +210,7 @@ static void note_codes(const struct look *look)
 			continue;
 		near = near_word(codes, word);
 		note_data(look, pointer,
-			  str_format(look->arena, "none of the %ss that ship: %s unless a policy names it%s%s%s", places[i].codes,
+			  str_format(look->arena, "none of the %s that ship: %s unless a policy names it%s%s%s", places[i].several,
 				     places[i].then, near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : ""));
 	}
 }
