@@ -75,6 +75,12 @@ const char *near_word(const char *const *words, struct str word)
 	size_t limit = word.n < 5 ? 2 : word.n < 9 ? 3 : FAR;
 	const char *near = nearest(words, word, limit, near_distance);
 
+	struct str tail = word;
+
 	/* A part of a name has to fit better than a whole one, and short words fit many. */
-	return near || word.n < 4 ? near : nearest(words, word, word.n < 9 ? 2 : 3, part_distance);
+	if (!near && word.n >= 4)
+		near = nearest(words, word, word.n < 9 ? 2 : 3, part_distance);
+	/* The right word in the wrong family. */
+	(void)str_cut(&tail, '.');
+	return near || tail.n < 4 ? near : nearest(words, tail, 1, part_distance);
 }

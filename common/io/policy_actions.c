@@ -76,6 +76,7 @@ static void read_action(struct compile *compile, const struct place *at, struct 
 	struct place to = place_member(at, "to");
 	struct place person = place_member(at, "for");
 	struct place due = place_member(at, "due");
+	struct place message = place_member(at, "message");
 	const char *const *members;
 	struct str word;
 
@@ -98,6 +99,7 @@ static void read_action(struct compile *compile, const struct place *at, struct 
 		complain(compile, &to, "names nobody");
 	action->has_due = read_duration(compile, &due, &action->due);
 	read_name_of(compile, at, "message", &action->message);
+	check_message(compile, &message, action->message);
 	read_name_of(compile, at, "what", &action->what);
 	read_name_of(compile, at, "level", &action->level);
 	read_name_of(compile, at, "clear", &action->clear);

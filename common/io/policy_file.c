@@ -18,7 +18,7 @@ json_t *load_document(struct compile *compile, struct str text)
 	root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
 
 	if (!root)
-		complain(compile, &nowhere, "line %d: %s", error.line, error.text);
+		complain(compile, &nowhere, "line %d, column %d: %s", error.line, error.column, error.text);
 	else if (!json_is_object(root)) {
 		complain(compile, &nowhere, "a document is a JSON object");
 		json_decref(root);

@@ -103,28 +103,10 @@ static void read_field(struct compile *compile, const struct place *at, struct e
 /* What can be told: what a message of this document says, and the result of a case under whatever name. */
 static void read_told(struct compile *compile, const struct place *at, struct evidence *evidence)
 {
-	const struct place *root = at;
-	const char **names, *near;
-	json_t *list, *item;
-	size_t i, count = 1;
-
 	evidence->type = EVIDENCE_TOLD;
 	evidence->told = read_name(compile, at);
 	default_wording(compile, evidence, evidence->told);
-	while (root->up)
-		root = root->up;
-	list = json_object_get(root->value, "messages");
-	names = arena_zero(compile->arena, (json_array_size(list) + 2) * sizeof(*names));
-	names[0] = "result";
-	json_array_foreach (list, i, item)
-		if (json_is_string(json_object_get(item, "name")))
-			names[count++] = json_string_value(json_object_get(item, "name"));
-	for (i = 0; i < count; i++)
-		if (evidence->told.n == 0 || str_is(evidence->told, names[i]))
-			return;
-	near = near_word(names, evidence->told);
-	complain(compile, at, "\"%.*s\" is no message of this document%s%s%s", STR_ARG(evidence->told),
-		 near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	check_told(compile, at, evidence->told);
 }
 
 /* A condition has no name that could be told to a person: the document must give the words. */

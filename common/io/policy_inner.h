@@ -120,6 +120,10 @@ struct actions read_actions(struct compile *compile, const struct place *at);
 /* Complains about actions other than notify (and task) in a place where no daemon carries them out. */
 void only_actions(struct compile *compile, const struct place *at, struct actions actions, bool task);
 void read_messages(struct compile *compile, const struct place *at, struct policy *policy);
+/* Complains when a name is none of the document's messages: nor a template, for what shall be told; nor the result of a
+ * case, for what must have been told. */
+void check_message(struct compile *compile, const struct place *at, struct str name);
+void check_told(struct compile *compile, const struct place *at, struct str name);
 void read_programmes(struct compile *compile, const struct place *at, struct policy *policy);
 /* A set of states by their names and those of groups (`groups`: an object of lists, or absent). */
 state_set read_states(struct compile *compile, const struct place *at, const struct place *groups);

@@ -189,7 +189,7 @@ static void compile_group(struct compile *compile, const struct place *at, enum 
 		return;
 	}
 	count = read_list(compile, at);
-	if (count == 0)
+	if (count == 0 && json_is_array(at->value))
 		complain(compile, at, "a list of conditions belongs here");
 	for (size_t i = 0; i < count; i++) {
 		struct place element = place_element(at, i);

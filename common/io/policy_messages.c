@@ -1,15 +1,104 @@
-/* The section "messages": who is told what on which fact. Templates are named here and looked up by notification. */
+/* The section "messages": who is told what on which fact, in the words of which template.
+ *
+ * Templates are files of deploy/templates, built into every program; notification renders them. */
+#include <string.h>
+
+#include "common/io/embed.h"
 #include "common/io/policy_inner.h"
+
+#define TEMPLATES "deploy/templates/"
 
 static void check_channel(struct compile *compile, const struct place *at, const void *unused)
 {
+	/* "log" delivers to the log only; "sms" is a channel that messages go out by, though no request comes in by it. */
+	static const char *const outward[] = { "origin", "log", "sms", NULL };
 	struct str word = str_of(json_string_value(at->value));
+	const char *near = near_word(outward, word);
 
 	(void)unused;
-	/* "log" delivers to the log only; "sms" is a channel that messages go out by, though no request comes in by it. */
-	if (!str_is(word, "origin") && !str_is(word, "log") && !str_is(word, "sms") &&
-	    !words_have(compile, &words_channel, word))
+	for (size_t i = 0; outward[i]; i++)
+		if (str_is(word, outward[i]))
+			return;
+	if (words_have(compile, &words_channel, word))
+		return;
+	if (near)
+		complain(compile, at, "\"%.*s\" is no channel (did you mean %s?)", STR_ARG(word), near);
+	else
 		words_complain(compile, at, &words_channel, word);
+}
+
+/* "overdue" of deploy/templates/en/overdue.txt, once for each language it is there in; NULL-terminated. */
+static const char *const *template_names(struct arena *arena)
+{
+	const char **names = arena_zero(arena, (embed_count + 1) * sizeof(*names));
+	size_t count = 0;
+
+	for (size_t i = 0; i < embed_count; i++) {
+		struct str path = str_of(embed_files[i].path), file = path;
+
+		if (!str_starts(path, STR(TEMPLATES)) || !str_ends(path, STR(".txt")))
+			continue;
+		file = (struct str){ path.p + strlen(TEMPLATES), path.n - strlen(TEMPLATES ".txt") };
+		(void)str_cut(&file, '/');
+		if (file.p && !str_is(file, "words"))
+			names[count++] = str_z(arena, file);
+	}
+	return names;
+}
+
+static struct str read_template(struct compile *compile, const struct place *at)
+{
+	const char *const *names = template_names(compile->arena);
+	struct str name = read_name(compile, at);
+	const char *near;
+
+	for (size_t i = 0; names[i]; i++)
+		if (name.n == 0 || str_is(name, names[i]))
+			return name;
+	near = near_word(names, name);
+	if (name.n > 0)
+		complain(compile, at, "\"%.*s\" is no template of deploy/templates%s%s%s", STR_ARG(name),
+			 near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	return name;
+}
+
+/* Complains unless the name is one of the document's messages or of the others (NULL-terminated). */
+static void check_among(struct compile *compile, const struct place *at, struct str name, const char *const *others)
+{
+	const struct place *root = at;
+	const char **names, *near;
+	json_t *list, *item;
+	size_t i, count = 0;
+
+	while (root->up)
+		root = root->up;
+	list = json_object_get(root->value, "messages");
+	for (i = 0; others[i]; i++)
+		count++;
+	names = arena_zero(compile->arena, (count + json_array_size(list) + 1) * sizeof(*names));
+	memcpy(names, others, count * sizeof(*names));
+	json_array_foreach (list, i, item)
+		if (json_is_string(json_object_get(item, "name")))
+			names[count++] = json_string_value(json_object_get(item, "name"));
+	for (i = 0; i < count; i++)
+		if (name.n == 0 || str_is(name, names[i]))
+			return;
+	near = near_word(names, name);
+	if (name.n > 0)
+		complain(compile, at, "\"%.*s\" is no message of this document%s%s%s", STR_ARG(name),
+			 near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+void check_message(struct compile *compile, const struct place *at, struct str name)
+{
+	check_among(compile, at, name, template_names(compile->arena));
+}
+
+void check_told(struct compile *compile, const struct place *at, struct str name)
+{
+	static const char *const result[] = { "result", NULL };
+
+	check_among(compile, at, name, result);
 }
 
 static struct str read_once_per(struct compile *compile, const struct place *at)
@@ -50,7 +139,7 @@ static void read_message(struct compile *compile, const struct place *at, struct
 		*origin = STR("origin");
 		rule->channels = (struct strings){ origin, 1 };
 	}
-	rule->template_name = read_name(compile, &template_place);
+	rule->template_name = read_template(compile, &template_place);
 	rule->must = read_strings(compile, &must, NULL, NULL);
 	rule->once_per = read_once_per(compile, &once_per);
 }

@@ -93,9 +93,11 @@ static void complain_path(struct compile *compile, const struct place *at, struc
 	if (str_starts(path, STR("event."))) {
 		struct str rest = { path.p + 6, path.n - 6 };
 
-		near = near_word(event_members, rest);
+		/* What lies below a member is open: the slip is in the member. */
+		near = near_word(event_members, str_cut(&rest, '.'));
 		if (near)
-			complain(compile, at, "\"%.*s\" is no known path (did you mean event.%s?)", STR_ARG(path), near);
+			complain(compile, at, "\"%.*s\" is no known path (did you mean event.%s%s%.*s?)", STR_ARG(path), near,
+				 rest.p ? "." : "", STR_ARG(rest));
 		else
 			complain(compile, at, "\"%.*s\" is no known path: no claim or fact has such data", STR_ARG(path));
 		return;
@@ -151,5 +153,6 @@ void check_recipient(struct compile *compile, const struct place *at, const void
 	if (near)
 		complain(compile, at, "\"%.*s\" is no role and no person (did you mean %s?)", STR_ARG(word), near);
 	else
-		complain(compile, at, "\"%.*s\" is no role and no person", STR_ARG(word));
+		complain(compile, at, "\"%.*s\" is no role and no person (people: customer, owner, superior, management, "
+			 "customer.advisor, entered_by)", STR_ARG(word));
 }

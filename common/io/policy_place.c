@@ -216,7 +216,8 @@ static struct str meant_duration(struct arena *arena, struct str text)
 	char upper[32];
 	struct duration unused;
 	const char *bare = upper;
-	struct str tries[6];
+	const char *rest = upper;
+	struct str tries[8];
 
 	if (text.n == 0 || text.n >= sizeof(upper))
 		return STR_NONE;
@@ -225,6 +226,13 @@ static struct str meant_duration(struct arena *arena, struct str text)
 	upper[text.n] = '\0';
 	bare += *bare == 'P';
 	bare += *bare == 'T';
+	while (*rest >= '0' && *rest <= '9')
+		rest++;
+	/* "7 days", "30 min": the first letter of the unit counts. */
+	while (*rest == ' ')
+		rest++;
+	tries[6] = str_format(arena, "PT%.*s%c", (int)strspn(upper, "0123456789"), upper, *rest);
+	tries[7] = str_format(arena, "P%.*s%c", (int)strspn(upper, "0123456789"), upper, *rest);
 	tries[0] = str_of(upper);
 	tries[1] = str_format(arena, "%sH", upper);
 	tries[2] = str_format(arena, "%sD", upper);

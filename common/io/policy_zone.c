@@ -14,6 +14,7 @@ static const struct {
 
 struct str read_zone(struct compile *compile, const struct place *at)
 {
+	const char *names[array_count(zones) + 1];
 	struct str zone = at->value ? read_text(compile, at) : STR("Asia/Shanghai");
 
 	for (size_t i = 0; i < array_count(zones); i++)
@@ -21,7 +22,11 @@ struct str read_zone(struct compile *compile, const struct place *at)
 			compile->zone_offset_us = zones[i].hours * HOUR;
 			return zone;
 		}
-	if (zone.n > 0)
+	for (size_t i = 0; i <= array_count(zones); i++)
+		names[i] = i < array_count(zones) ? zones[i].name : NULL;
+	if (near_word(names, zone))
+		complain(compile, at, "\"%.*s\" is no zone (did you mean %s?)", STR_ARG(zone), near_word(names, zone));
+	else if (zone.n > 0)
 		complain(compile, at,
 			 "\"%.*s\" is no zone that this version of Aftercare knows (Asia/Shanghai, Asia/Taipei, "
 			 "Asia/Hong_Kong, Asia/Macau, Asia/Singapore, Asia/Tokyo, UTC)",

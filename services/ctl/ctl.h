@@ -55,5 +55,7 @@ struct db *ctl_connect(struct ctl *ctl);
 int ctl_fail(int status, const char *format, ...) printf_like(2, 3);
 /* Reads a whole file of at most `limit` bytes into the arena; false after it has said why. */
 bool ctl_read_file(struct ctl *ctl, const char *path, size_t limit, struct str *ret_text);
+/* What the first bytes of something that is no JSON look like; NULL when they say nothing. */
+const char *ctl_guess(struct str text);
 
 #endif

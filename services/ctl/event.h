@@ -58,8 +58,6 @@ struct event_result {
 void event_input_open(struct event_input *input, struct str text, bool bare, struct arena *arena);
 /* The next event; false at the end. */
 bool event_input_next(struct event_input *input, struct event_text *ret_text);
-/* What the first bytes of something that is no JSON look like; NULL when they say nothing. */
-const char *event_input_guess(struct str text);
 
 /* ---- event_look.c ---- */
 /* Everything about one event. Memory from the arena. */

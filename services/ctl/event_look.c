@@ -247,7 +247,7 @@ void event_look(const struct event_ask *ask, const struct event_text *text, stru
 	*result = (struct event_result){ .fault = FAULT_NONE };
 	if (judge(&look, &result->fault) != OK) {
 		if (!result->wrong.text.p && !look.in_data)
-			result->wrong.text = str_of(event_input_guess(text->text));
+			result->wrong.text = str_of(ctl_guess(text->text));
 		if (result->fault.reason == REASON_NOT_AN_EVENT && !result->wrong.text.p)
 			result->wrong.text = STR("a CloudEvent in the structured form belongs here; --type NAME checks data alone");
 		find_place(&look);

@@ -55,7 +55,7 @@ bool ctl_read_file(struct ctl *ctl, const char *path, size_t limit, struct str *
 	} while (n > 0 && text.n <= limit);
 	bool bad = ferror(file) || text.n > limit;
 	if (bad)
-		ctl_fail(1, "%s: %s", path, text.n > limit ? "too large" : "cannot be read");
+		ctl_fail(1, text.n > limit ? "%s: larger than %zu KiB" : "%s: cannot be read", path, limit >> 10);
 	if (file != stdin)
 		fclose(file);
 	if (!bad)

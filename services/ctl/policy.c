@@ -6,6 +6,7 @@
 
 #include "common/io/policy_file.h"
 #include "services/ctl/ctl.h"
+#include "services/ctl/screen.h"
 
 #define DOCUMENT_MAX (1u << 20)
 #define SETTINGS_MAX 64
@@ -47,6 +48,22 @@ static int arguments_read(struct arguments *arguments, int argc, char **argv, bo
 	return arguments->file_count ? 0 : ctl_fail(EX_USAGE, "which FILE?");
 }
 
+/* A line each; they quote the document, which may hold what a terminal would obey. */
+static void errors_show(struct str errors)
+{
+	struct buf text cleanup(buf_done) = { 0 };
+
+	while (errors.p) {
+		struct str line = str_cut(&errors, '\n');
+
+		if (line.n == 0)
+			continue;
+		screen_put(&text, line, 0);
+		buf_char(&text, '\n');
+	}
+	fwrite(text.p, 1, text.n, stderr);
+}
+
 /* Compiles and resolves; prints every error. */
 static int document_read(struct ctl *ctl, const char *path, const struct arguments *arguments, struct document *ret)
 {
@@ -59,7 +76,8 @@ static int document_read(struct ctl *ctl, const char *path, const struct argumen
 	struct policy *policy = NULL;
 	struct lifecycle *lifecycle = NULL;
 	json_t *root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-	ret->lifecycle = root && json_object_get(root, "lifecycle") && !json_object_get(root, "policy");
+	ret->lifecycle = !json_object_get(root, "policy") &&
+			 (json_object_get(root, "transitions") || json_is_string(json_object_get(root, "lifecycle")));
 	const char *effective = json_string_value(json_object_get(root, "effective_from"));
 	struct arena *arena = &ctl->arena;
 	ret->effective_from = 0;
@@ -87,9 +105,9 @@ static int document_read(struct ctl *ctl, const char *path, const struct argumen
 		crypto_hash_sha256(hash, (const unsigned char *)ret->text.p, ret->text.n);
 		sodium_bin2hex(ret->sha256, sizeof(ret->sha256), hash, sizeof(hash));
 	} else {
-		fwrite(errors.n ? errors.p : fault.text, 1, errors.n ? errors.n : strlen(fault.text), stderr);
-		if (!errors.n)
-			fputc('\n', stderr);
+		errors_show(errors.n ? buf_view(&errors) : str_of(fault.text));
+		if (!root && ctl_guess(text))
+			fprintf(stderr, "%s: %s\n", path, ctl_guess(text));
 	}
 	json_decref(root);
 	policy_free(policy);
