@@ -17,3 +17,13 @@ select staff, on_post from directory.presence
 
 -- name: people_generation
 select people from directory.generation
+
+-- By id, by serial number, by customer and model: at most one of each, with the place of the way it was found.
+-- name: knowledge_installation
+select way, i.installation, i.customer, i.product, i.accepted_on, i.sold_by, i.manufacturer_months, i.quality_grade
+  from (select 0, $1::text
+        union all select 1, installation from directory.serial where serial_no = $2::text
+        union all (select 2, installation from directory.installation
+                    where customer = $3::text and product = $4::text and not deleted limit 1)) found(way, installation)
+  join directory.installation i using (installation)
+ where not i.deleted

@@ -6,19 +6,19 @@
 #define AFTERCARE_INTAKE_H
 
 #include "common/base/fault.h"
+#include "common/base/findings.h"
 #include "common/base/policy.h"
 #include "common/base/str.h"
 #include "common/base/ticket.h"
-#include "common/base/warranty.h"
 #include "common/io/ident.h"
 #include "common/io/schema.h"
+#include "common/worker/installation.h"
 #include "common/worker/knowledge.h"
 #include "common/worker/worker.h"
 
 #define INTAKE_MISSING_MAX 100          /* the contract's limit of lists */
 #define INTAKE_RELATED_MAX 100          /* the same number stands in intake.sql */
 #define INTAKE_KEY_MAX 1280             /* bytes of an id that the database indexes: 320 characters */
-#define INTAKE_UNKNOWN INT64_MIN       /* the same number stands in intake.sql */
 #define INTAKE_AHEAD (5 * MINUTE)       /* so far may a claim's time lie after its arrival */
 
 /* ---- what a claim is about ---- */
@@ -104,22 +104,6 @@ struct customer {
 	struct related *tickets;       /* open ones */
 	size_t count;
 };
-/* What the directory says of a thing in use; INTAKE_UNKNOWN: it does not say. */
-struct installation {
-	struct str id, customer, product;
-	struct str accepted_on;        /* a date or a time, as it came */
-	struct str sold_by;
-	int64_t manufacturer_months, quality_grade;
-};
-/* What intake finds out about a request by itself. */
-struct findings {
-	const struct installation *installation;   /* NULL: none that could be the customer's */
-	struct str entitlement;        /* owner or none */
-	bool review;
-	bool warranty_known, in_warranty;
-	char until[DATE_TEXT];         /* its last day, when known */
-	struct charge charge;
-};
 struct memory {
 	struct table seen;             /* idents of claims taken, in the database or in this batch */
 	struct table tickets;          /* id -> known[] */
@@ -170,14 +154,6 @@ struct str intake_customer_key(const struct request *request);
 /* The required fields of all policies that the data lacks, each once; at most INTAKE_MISSING_MAX. */
 size_t intake_missing(const struct policy *const *policies, size_t count, const struct value *vector,
 		      const struct doc *data, instant now, const struct strings **ret_missing);
-/* The installation that makes the customer an owner: the first found that is not somebody else's; NULL: none. */
-const struct installation *intake_owner(const struct request *request, const struct installation *by_id,
-					const struct installation *by_serial, const struct installation *by_model);
-/* What the attributes say of the findings so far: nothing of what a request might say of itself stands. */
-void intake_lay(const struct findings *findings, const struct attributes *attributes, struct value *vector);
-/* Entitlement, warranty and charge of a request with the installation found for it, by its policies; laid upon the vector. */
-void intake_judge(struct findings *findings, const struct policy *const *policies, size_t count,
-		  const struct attributes *attributes, struct value *vector, instant received_at, instant now);
 /* Whether a role may make this claim: by the lifecycle's permissions; where they are silent, `fallback` alone may, and
  * without a fallback anybody. */
 bool intake_permitted(struct str claim, struct str role, const struct lifecycle *lifecycle, const char *fallback);

@@ -82,7 +82,7 @@ on conflict (staff) do update set at = excluded.at, on_post = excluded.on_post, 
 -- name: intake_drop_serials
 delete from directory.serial where installation = any($1::text[])
 
--- A deleted one keeps its row, owned by nobody, so that one statement writes the table. The number is INTAKE_UNKNOWN.
+-- A deleted one keeps its row, owned by nobody, so that one statement writes the table. The number is INSTALLATION_UNKNOWN.
 -- name: intake_save_installations
 insert into directory.installation
        (installation, deleted, customer, product, accepted_on, sold_by, manufacturer_months, quality_grade)

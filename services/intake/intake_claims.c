@@ -129,7 +129,7 @@ static const struct installation *find_owner(const struct flow *flow, const stru
 
 	for (size_t i = 0; i < array_count(places); i++)
 		found[i] = places[i] ? &memory->installations[*places[i]] : NULL;
-	return intake_owner(request, found[0], found[1], found[2]);
+	return installation_owned(request->customer_id, found[0], found[1], found[2]);
 }
 
 /* The policies of a ticket as it stands; *ret_vector is what they were chosen by. */
@@ -141,7 +141,7 @@ static size_t in_force(const struct flow *flow, const struct claim *claim, const
 
 	*ret_vector = arena_copy(flow->batch->arena, knowledge_vector(knowledge, flow->batch, ticket, claim->item, NULL),
 				 (attributes->count + 1) * sizeof(**ret_vector));
-	intake_lay(findings, attributes, *ret_vector);
+	findings_lay(findings, attributes, *ret_vector);
 	return knowledge_in_force(knowledge, ticket->received_at, *ret_vector, flow->batch->now, ret_policies);
 }
 
@@ -181,7 +181,7 @@ static enum outcome open_ticket(struct flow *flow, struct claim *claim, struct f
 	const struct request *request = claim->request;
 	struct value *vector;
 	struct ticket ticket;
-	struct findings findings = { .charge = { STR("to_be_agreed"), STR("to_be_agreed") } };
+	struct findings findings = { 0 };
 	struct registration registration = { .ticket = &ticket, .findings = &findings, .missing = flow->missing, .written = flow->intake->written };
 	struct str kind;
 	size_t count;
@@ -207,8 +207,8 @@ static enum outcome open_ticket(struct flow *flow, struct claim *claim, struct f
 	for (size_t i = 0; i < count; i++)
 		ticket.policies[i] = (struct policy_ref){ policies[i]->id, policies[i]->version };
 	ticket.policy_count = count;
-	intake_judge(&findings, policies, count, knowledge_attributes(flow->intake->knowledge), vector, ticket.received_at,
-		     flow->batch->now);
+	findings_judge(&findings, policies, count, knowledge_attributes(flow->intake->knowledge), vector, ticket.received_at,
+		       flow->batch->now);
 	registration.missing_count = intake_missing(policies, count, vector, &claim->item->event.doc, flow->batch->now,
 						    flow->missing);
 	emit_ticket(flow, claim, &registration);

@@ -200,22 +200,6 @@ size_t intake_missing(const struct policy *const *policies, size_t count, const 
 	return missing;
 }
 
-const struct installation *intake_owner(const struct request *request, const struct installation *by_id,
-					const struct installation *by_serial, const struct installation *by_model)
-{
-	const struct installation *const found[] = { by_id, by_serial, by_model };
-
-	for (size_t i = 0; i < array_count(found); i++) {
-		if (!found[i])
-			continue;
-		/* Whoever names a thing of somebody else is no owner of it, and nothing vaguer makes them one. */
-		if (request->customer_id.p && found[i]->customer.p && !str_eq(request->customer_id, found[i]->customer))
-			return NULL;
-		return found[i];
-	}
-	return NULL;
-}
-
 bool intake_permitted(struct str claim, struct str role, const struct lifecycle *lifecycle, const char *fallback)
 {
 	for (size_t i = 0; lifecycle && i < lifecycle->permission_count; i++)

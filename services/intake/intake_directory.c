@@ -121,7 +121,7 @@ static int64_t number(const struct doc *doc, const char *name)
 {
 	int64_t value;
 
-	return doc_int64(doc, doc_member(doc, 0, str_of(name)), &value) ? value : INTAKE_UNKNOWN;
+	return doc_int64(doc, doc_member(doc, 0, str_of(name)), &value) ? value : INSTALLATION_UNKNOWN;
 }
 
 static void read_installation(struct entity *entity, const struct doc *doc, struct arena *arena)
@@ -150,7 +150,7 @@ static void take_entity(struct flow *flow, const struct claim *claim, instant at
 	entity->deleted = intake_deletes(event);
 	entity->data = entity->deleted ? STR_NONE : event->data;
 	entity->serial_no = STR_NONE;
-	entity->installation = (struct installation){ .manufacturer_months = INTAKE_UNKNOWN, .quality_grade = INTAKE_UNKNOWN };
+	entity->installation = (struct installation){ .manufacturer_months = INSTALLATION_UNKNOWN, .quality_grade = INSTALLATION_UNKNOWN };
 	if (!entity->deleted && str_is(entity->kind, "installation"))
 		read_installation(entity, &event->doc, arena);
 	flow->entity_changed[place] = true;

@@ -183,24 +183,6 @@ static unsigned queue_installations(struct batch *batch, const struct claim *cla
 	return asked;
 }
 
-static int64_t number(const struct db_result *rows, size_t row, int column)
-{
-	return db_null(rows, row, column) ? INTAKE_UNKNOWN : db_get_int(rows, row, column);
-}
-
-static void read_installation(struct batch *batch, const struct db_result *rows, size_t row, struct installation *ret)
-{
-	*ret = (struct installation){
-		.id = keep(batch, rows, row, 1),
-		.customer = keep(batch, rows, row, 2),
-		.product = keep(batch, rows, row, 3),
-		.accepted_on = keep(batch, rows, row, 4),
-		.sold_by = keep(batch, rows, row, 5),
-		.manufacturer_months = number(rows, row, 6),
-		.quality_grade = number(rows, row, 7),
-	};
-}
-
 /* Columns: key (by_model: none), then those of an installation. */
 static void read_installations(struct batch *batch, size_t result, unsigned asked, struct memory *memory)
 {
@@ -222,7 +204,7 @@ static void read_installations(struct batch *batch, size_t result, unsigned aske
 			struct installation *found = &memory->installations[at];
 			struct request key;
 
-			read_installation(batch, rows, row, found);
+			installation_read(rows, row, 1, batch->arena, found);
 			key = (struct request){ .customer_id = found->customer, .model = found->product };
 			intake_table_put(tables[i], i == 2 ? intake_model_key(&key, batch->arena) : keep(batch, rows, row, 0),
 				  (uint32_t)at++);

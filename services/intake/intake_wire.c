@@ -236,48 +236,16 @@ static void write_policies(struct writer *writer, const struct ticket *ticket)
 	write_member_int(writer, "lifecycle", ticket->lifecycle);
 }
 
-/* Only what is known: a missing member never holds in a condition. */
-static void write_installation(struct writer *writer, const struct findings *findings)
-{
-	const struct installation *installation = findings->installation;
-
-	write_key(writer, "installation");
-	write_open(writer, '{');
-	write_member(writer, "id", installation->id);
-	write_member_if(writer, "model", installation->product);
-	write_member_if(writer, "accepted_on", installation->accepted_on);
-	if (findings->warranty_known) {
-		write_member(writer, "warranty_until", str_of(findings->until));
-		write_member_bool(writer, "in_warranty", findings->in_warranty);
-	}
-	if (installation->manufacturer_months != INTAKE_UNKNOWN)
-		write_member_int(writer, "manufacturer_months", installation->manufacturer_months);
-	write_member_if(writer, "sold_by", installation->sold_by);
-	if (installation->quality_grade != INTAKE_UNKNOWN)
-		write_member_int(writer, "quality_grade", installation->quality_grade);
-	write_close(writer, '}');
-}
-
 void intake_encode_registered(struct buf *buf, const struct registration *registration, const struct item *item, instant now,
 			      struct arena *arena)
 {
 	const struct ticket *ticket = registration->ticket;
-	const struct findings *findings = registration->findings;
 	struct writer writer = { .buf = buf };
 
 	ticket_fact_open(&writer, ticket, 1, ticket->received_at, now);
 	write_member_instant(&writer, "received_at", ticket->received_at);
 	write_member_if(&writer, "severity", ticket->severity);
-	write_member(&writer, "entitlement", findings->entitlement);
-	if (findings->review)
-		write_member_bool(&writer, "review", true);
-	if (findings->installation)
-		write_installation(&writer, findings);
-	write_key(&writer, "charge");
-	write_open(&writer, '{');
-	write_member(&writer, "labour", findings->charge.labour);
-	write_member(&writer, "parts", findings->charge.parts);
-	write_close(&writer, '}');
+	findings_write(&writer, registration->findings, false);
 	write_missing(&writer, registration, arena);
 	write_key(&writer, "related");
 	write_open(&writer, '[');

@@ -91,6 +91,8 @@ static void write_own(struct routing_work *work, const struct routing_step *step
 		write_close(&work->writer, '}');
 	} else if (str_is(step->fact, "ticket.supplemented")) {
 		routing_write_words(&work->writer, "missing", ticket->missing);
+		if (work->findings)
+			findings_write(&work->writer, work->findings, true);
 	} else if (str_is(step->fact, "ticket.resolved")) {
 		write_charge(work);
 	} else if (str_is(step->fact, "ticket.reopened")) {
@@ -193,6 +195,39 @@ static bool lay(struct routing_work *work, const struct routing_claim *claim)
 	return true;
 }
 
+/* A customer or a product that was not known at registration may make an owner of somebody, or no longer. */
+static enum verdict find_again(struct routing_work *work, const struct routing_claim *claim, struct fault *fault)
+{
+	struct batch *batch = work->run->batch;
+	const struct attributes *attributes = knowledge_attributes(work->run->routing->knowledge);
+	const struct doc *said = &work->item->event.doc, *data = &work->data;
+	struct findings *findings;
+	struct installation_wish wish;
+	struct value *vector;
+	enum verdict verdict;
+
+	if (!str_is(claim->name, "request.supplemented") || data->count == 0 ||
+	    (doc_member(said, 0, STR("customer")) == 0 && doc_member(said, 0, STR("product")) == 0))
+		return OK;
+	wish = (struct installation_wish){
+		.installation = doc_get(data, "product.installation", batch->arena),
+		.serial_no = doc_get(data, "product.serial_no", batch->arena),
+		.customer = doc_get(data, "customer.id", batch->arena),
+		.model = doc_get(data, "product.model", batch->arena),
+	};
+	findings = arena_zero(batch->arena, sizeof(*findings));
+	findings->cause_code = doc_get(data, "cause_code", batch->arena);
+	verdict = installation_find(batch, &wish, &findings->installation, fault);
+	if (verdict != OK)
+		return verdict;
+	vector = arena_copy(batch->arena, routing_vector(work), (attributes->count + 1) * sizeof(*vector));
+	findings_judge(findings, work->book.policies, work->book.policy_count, attributes, vector, work->ticket->received_at,
+		       batch->now);
+	work->findings = findings;
+	work->vector = vector;
+	return OK;
+}
+
 enum verdict routing_claim_handle(struct routing_work *work, struct fault *fault)
 {
 	struct routing_run *run = work->run;
@@ -205,6 +240,9 @@ enum verdict routing_claim_handle(struct routing_work *work, struct fault *fault
 
 	routing_decode_claim(work->item, batch->arena, &claim);
 	lay(work, &claim);
+	verdict = find_again(work, &claim, fault);
+	if (verdict != OK)
+		return verdict;
 	if (claim.to.p)
 		claim.named = routing_named(work);
 	if (routing_needs_vector(&work->book, claim.name))

@@ -5,7 +5,7 @@
 #define AFTERCARE_ROUTING_RUN_H
 
 #include "common/base/doc.h"
-#include "common/base/warranty.h"
+#include "common/worker/installation.h"
 #include "common/worker/knowledge.h"
 #include "common/worker/ticket.h"
 #include "services/routing/routing.h"
@@ -55,6 +55,7 @@ struct routing_work {
 	struct str fact;
 	instant fact_at;
 	struct ticket before;             /* as it was before the item */
+	const struct findings *findings;  /* what a supplement has changed of them; NULL: nothing */
 	const struct rule *fired[ROUTING_FIRED_MAX];   /* rules that have acted on this item: a stop for circles */
 	size_t fired_count;
 };

@@ -268,6 +268,33 @@ static void c026_without_a_purchase_it_is_reviewed_not_dropped(void **state)
 	charge_is(desk, registered, "to_be_agreed", "to_be_agreed");
 }
 
+static void c026_a_supplement_that_names_the_thing_is_looked_up_again(void **state)
+{
+	struct desk *desk = *state;
+	const char *installation, *customer = owner(desk, day_before(desk, 0, 30), NULL, &installation), *ticket;
+	const struct record *fact;
+
+	desk_settle(desk);
+	ticket = scene_assigned(desk, 0, "{'customer': {'id': null}}");
+	scene_text_is(desk, desk_expect(desk, ticket, "ticket.registered"), "entitlement", "none");
+	fact = scene_do(desk, ticket, "request.supplemented", NULL, 0,
+			desk_text(desk, "{'product': {'serial_no': 'SN-%s'}, 'charge': {'labour': 'paid'}}", installation));
+	scene_text_is(desk, fact, "entitlement", "owner");
+	scene_text_is(desk, fact, "installation.id", installation);
+	assert_true(json_is_false(record_get(fact, "review")));
+	charge_is(desk, fact, "free", "free");
+	/* It is somebody else's after all. */
+	fact = scene_do(desk, ticket, "request.supplemented", NULL, 0, "{'customer': {'id': 'C-nobody'}}");
+	scene_text_is(desk, fact, "entitlement", "none");
+	assert_true(json_is_true(record_get(fact, "review")));
+	charge_is(desk, fact, "to_be_agreed", "to_be_agreed");
+	/* What changes neither customer nor product decides nothing. */
+	fact = scene_do(desk, ticket, "request.supplemented", NULL, 0, "{'need': 'soon'}");
+	assert_null(record_get(fact, "charge"));
+	fact = scene_do(desk, ticket, "request.supplemented", NULL, 0, desk_text(desk, "{'customer': {'id': '%s'}}", customer));
+	charge_is(desk, fact, "free", "free");
+}
+
 /* ---- the warranty ---- */
 
 static void c027_free_for_one_year_from_the_acceptance(void **state)
@@ -426,6 +453,7 @@ int main(void)
 		SCENARIO(c022_what_is_malformed_or_out_of_turn_changes_nothing),
 		SCENARIO(c026_an_owner_is_known_by_installation_serial_or_model),
 		SCENARIO(c026_without_a_purchase_it_is_reviewed_not_dropped),
+		SCENARIO(c026_a_supplement_that_names_the_thing_is_looked_up_again),
 		SCENARIO(c027_free_for_one_year_from_the_acceptance),
 		SCENARIO(c027_the_day_of_the_fault_counts_not_of_its_arrival),
 		SCENARIO(c028_a_longer_term_of_the_manufacturer_counts),

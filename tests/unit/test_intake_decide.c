@@ -284,24 +284,6 @@ static void test_missing_rule_must_match(void **state)
 	assert_int_equal(intake_missing(list, 1, &complaint, &doc, NOW, missing), 0);
 }
 
-static void test_owner(void **state)
-{
-	const struct installation mine = { .id = STR("I1"), .customer = STR("C1"), .product = STR("AX") },
-				  other = { .id = STR("I2"), .customer = STR("C2"), .product = STR("AX") },
-				  nobody = { .id = STR("I3"), .product = STR("AX") };
-	const struct request known = { .customer_id = STR("C1") }, anonymous = { .phone = STR("1") };
-
-	(void)state;
-	assert_null(intake_owner(&known, NULL, NULL, NULL));
-	assert_ptr_equal(intake_owner(&known, &mine, NULL, NULL), &mine);
-	assert_ptr_equal(intake_owner(&known, NULL, &mine, &other), &mine);
-	assert_ptr_equal(intake_owner(&known, NULL, NULL, &mine), &mine);
-	/* Somebody else's thing is named: a model that the customer has too does not help. */
-	assert_null(intake_owner(&known, NULL, &other, &mine));
-	assert_ptr_equal(intake_owner(&anonymous, &mine, NULL, NULL), &mine);
-	assert_ptr_equal(intake_owner(&known, &nobody, NULL, NULL), &nobody);
-}
-
 static void test_permitted(void **state)
 {
 	(void)state;
@@ -353,7 +335,7 @@ int main(void)
 		cmocka_unit_test(test_about), cmocka_unit_test(test_admit), cmocka_unit_test(test_times),
 		cmocka_unit_test(test_ticket_ids), cmocka_unit_test(test_kind), cmocka_unit_test(test_channel),
 		cmocka_unit_test(test_customer_key), cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_missing_rule_must_match), cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_missing_rule_must_match),
 		cmocka_unit_test(test_permitted), cmocka_unit_test(test_quotable),
 		cmocka_unit_test(test_call_outcome),
 	};

@@ -1,11 +1,26 @@
-/* What intake finds out about a request by itself: whether the customer may have service for the thing, whether it is in
- * warranty, and what has to be paid.
+/* Entitlement, warranty and charge of a request.
  *
- * Pure, like intake_decide.c. Nobody is turned away here: who owns nothing is looked at by a person, and what is out of
- * warranty is served for money. Must never believe what a request says about its own warranty. */
-#include "services/intake/intake.h"
+ * Nobody is turned away here: who owns nothing is looked at by a person, and what is out of warranty is served for money.
+ * Must never believe what a request says about its own warranty. */
+#include "common/base/findings.h"
 
 #include <string.h>
+
+const struct installation *installation_owned(struct str customer, const struct installation *by_id,
+					      const struct installation *by_serial, const struct installation *by_model)
+{
+	const struct installation *const found[] = { by_id, by_serial, by_model };
+
+	for (size_t i = 0; i < array_count(found); i++) {
+		if (!found[i])
+			continue;
+		/* Whoever names a thing of somebody else is no owner of it, and nothing vaguer makes them one. */
+		if (customer.p && found[i]->customer.p && !str_eq(customer, found[i]->customer))
+			return NULL;
+		return found[i];
+	}
+	return NULL;
+}
 
 static struct value text_value(struct str s)
 {
@@ -14,7 +29,7 @@ static struct value text_value(struct str s)
 
 static struct value number_value(int64_t number)
 {
-	return number != INTAKE_UNKNOWN ? (struct value){ .type = VALUE_NUMBER, .number = (double)number } : (struct value){ 0 };
+	return number != INSTALLATION_UNKNOWN ? (struct value){ .type = VALUE_NUMBER, .number = (double)number } : (struct value){ 0 };
 }
 
 static struct value installation_value(const struct findings *findings, struct str member)
@@ -42,7 +57,7 @@ static struct value installation_value(const struct findings *findings, struct s
 	return (struct value){ 0 };
 }
 
-void intake_lay(const struct findings *findings, const struct attributes *attributes, struct value *vector)
+void findings_lay(const struct findings *findings, const struct attributes *attributes, struct value *vector)
 {
 	const struct str installation = STR("installation.");
 
@@ -63,14 +78,14 @@ void intake_lay(const struct findings *findings, const struct attributes *attrib
 		else if (str_is(path, "charge.parts"))
 			vector[i] = text_value(findings->charge.parts);
 		else if (str_is(path, "cause_code"))
-			vector[i] = (struct value){ 0 };
+			vector[i] = text_value(findings->cause_code);
 	}
 }
 
 static void judge_warranty(struct findings *findings, const struct warranty *warranty, instant received_at)
 {
 	const struct installation *installation = findings->installation;
-	int64_t months = installation->manufacturer_months != INTAKE_UNKNOWN ? installation->manufacturer_months : -1;
+	int64_t months = installation->manufacturer_months != INSTALLATION_UNKNOWN ? installation->manufacturer_months : -1;
 	instant last_day = warranty_last_day(warranty, installation->accepted_on, months);
 
 	if (last_day == INSTANT_NONE)
@@ -80,8 +95,8 @@ static void judge_warranty(struct findings *findings, const struct warranty *war
 	(void)instant_format_date(last_day, warranty->zone_offset_us, findings->until);
 }
 
-void intake_judge(struct findings *findings, const struct policy *const *policies, size_t count,
-		  const struct attributes *attributes, struct value *vector, instant received_at, instant now)
+void findings_judge(struct findings *findings, const struct policy *const *policies, size_t count,
+		    const struct attributes *attributes, struct value *vector, instant received_at, instant now)
 {
 	const struct entitlement *entitlement = entitlement_of(policies, count);
 	const struct warranty *warranty = warranty_of(policies, count);
@@ -89,12 +104,11 @@ void intake_judge(struct findings *findings, const struct policy *const *policie
 
 	if (owner && warranty)
 		judge_warranty(findings, warranty, received_at);
-	intake_lay(findings, attributes, vector);
+	findings_lay(findings, attributes, vector);
 	if (entitlement)
 		owner = owner && match_holds(&entitlement->match, vector, now);
 	findings->entitlement = owner ? STR("owner") : STR("none");
 	findings->review = !owner && (!entitlement || entitlement->review);
-	if (warranty)
-		findings->charge = warranty_charge(warranty, vector, now);
-	intake_lay(findings, attributes, vector);
+	findings->charge = warranty ? warranty_charge(warranty, vector, now) : (struct charge){ STR("to_be_agreed"), STR("to_be_agreed") };
+	findings_lay(findings, attributes, vector);
 }
