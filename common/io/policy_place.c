@@ -94,6 +94,7 @@ static void check_member(struct compile *compile, const struct place *at, const 
 {
 	const char *near;
 	const char *bare[64];
+	struct buf list cleanup(buf_done) = { 0 };
 	size_t count = 0;
 
 	if (json_is_null(at->value)) {
@@ -122,10 +123,14 @@ static void check_member(struct compile *compile, const struct place *at, const 
 	}
 	bare[count] = NULL;
 	near = near_word(bare, str_of(at->key));
-	if (near)
+	if (near) {
 		complain(compile, at, "unknown member (did you mean \"%s\"?)", near);
-	else
-		complain(compile, at, "unknown member");
+		return;
+	}
+	for (size_t i = 0; members[i]; i++)
+		if (members[i][0] != '~')
+			buf_format(&list, "%s%s", list.n ? ", " : "", members[i] + (members[i][0] == '!'));
+	complain(compile, at, "unknown member (there are %.*s)", STR_ARG(buf_view(&list)));
 }
 
 bool read_object(struct compile *compile, const struct place *at, const char *const *members)
@@ -264,7 +269,7 @@ bool read_duration(struct compile *compile, const struct place *at, struct durat
 		complain(compile, at, "\"%.*s\" is no ISO 8601 duration (did you mean %.*s?)", STR_ARG(text),
 			 STR_ARG(meant));
 	else
-		complain(compile, at, "\"%.*s\" is no ISO 8601 duration", STR_ARG(text));
+		complain(compile, at, "\"%.*s\" is no ISO 8601 duration (such as PT2H, P3D)", STR_ARG(text));
 	return false;
 }
 

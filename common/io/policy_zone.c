@@ -46,6 +46,7 @@ instant read_when(struct compile *compile, const struct place *at)
 		return when - compile->zone_offset_us;
 	if (instant_parse(text, &when))
 		return when;
-	complain(compile, at, "\"%.*s\" is no date and no time with zone", STR_ARG(text));
+	complain(compile, at, "\"%.*s\" is no date and no time with zone (such as 2026-11-23, 2026-11-23T10:41:57+08:00)",
+		 STR_ARG(text));
 	return INSTANT_NONE;
 }
