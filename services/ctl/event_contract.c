@@ -57,7 +57,7 @@ struct str event_near_name(struct str name, struct arena *arena)
 	const char *near = near_word(names, name);
 	struct str tail = name, same = STR_NONE;
 
-	if (near)
+	if (near && near_distance(str_of(near), name) < 4)
 		return str_of(near);
 	/* The same thing said of another family: complaint.submitted. */
 	(void)str_cut(&tail, '.');
@@ -68,7 +68,7 @@ struct str event_near_name(struct str name, struct arena *arena)
 		if (str_eq(tail, other))
 			same = str_format(arena, "%.*s%s%s", STR_ARG(same), same.n ? " or " : "", *names);
 	}
-	return same;
+	return same.n ? same : str_of(near);
 }
 
 /* "a~1b" -> "a/b" */
