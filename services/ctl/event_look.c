@@ -181,8 +181,8 @@ static void note_slip(void *context, uint32_t key, const char *meant)
 	const struct doc *doc = &look->result->event.doc;
 
 	note_data(look, doc_pointer(doc, key + 1, look->arena),
-		  str_format(look->arena, "the schema does not name this member; it is passed on, but nobody reads it (did you mean \"%s\"?)",
-			     meant));
+		  str_format(look->arena, "the schema does not name this member; it is passed on, but nobody reads it "
+			     "(did you mean \"%s\"?)", meant));
 }
 
 /* Codes are data: those that ship, and what a policy adds. */

@@ -15,10 +15,12 @@ static void test_words(void **state)
 	static const struct {
 		const char *word, *meant;
 	} rows[] = {
-		{ "phone", "phone" }, { "fone", NULL }, { "ticket.replied", "staff.replied" }, { "client.phone", "customer.phone" }, { "phnoe", "phone" }, { "Phone", "phone" }, { "emial", "email" },
+		{ "phone", "phone" }, { "fone", NULL }, { "phnoe", "phone" }, { "Phone", "phone" }, { "emial", "email" },
 		{ "staff.replyed", "staff.replied" }, { "customer.fone", "customer.phone" }, { "wating", "waiting_customer" },
 		{ "support", "tech_support" }, { "tech-support", "tech_support" }, { "replied", "staff.replied" },
-		{ "qb", "qa" }, { "xyz", NULL }, { "", NULL }, { "pigeon", NULL }, { "a_very_long_word_that_is_none_of_them", NULL },
+		{ "qb", "qa" }, { "xyz", NULL }, { "", NULL }, { "pigeon", NULL },
+		{ "ticket.replied", "staff.replied" }, { "client.phone", "customer.phone" },
+		 { "a_very_long_word_that_is_none_of_them", NULL },
 	};
 
 	(void)state;

@@ -158,9 +158,9 @@ static void test_bytes(void **state)
 static void test_all_at_once(void **state)
 {
 	static const char text[] =
-		"{\"policy\": \"P\", \"version\": 0, \"effective_from\": \"soon\", \"zone\": \"Asia/Shangai\", \"clocks\": [{\"name\": \"a\", "
-		"\"start\": \"recieved\", \"stop\": \"reply.snt\", \"limit\": \"2h\"}], \"messages\": [{\"name\": \"m\", \"on\": \"ticket.closd\", "
-		"\"to\": \"custmer\", \"template\": \"closd\"}], \"rulez\": []}";
+		"{\"policy\": \"P\", \"version\": 0, \"effective_from\": \"soon\", \"zone\": \"Asia/Shangai\", "
+		"\"clocks\": [{\"name\": \"a\", \"start\": \"recieved\", \"stop\": \"reply.snt\", \"limit\": \"2h\"}], "
+		"\"messages\": [{\"name\": \"m\", \"on\": \"ticket.closd\", \"to\": \"custmer\", \"template\": \"closd\"}], \"rulez\": []}";
 	struct bench bench = { 0 };
 	size_t lines = 0;
 
