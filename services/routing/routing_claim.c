@@ -141,9 +141,15 @@ static enum verdict follow(struct routing_work *work, const struct routing_claim
 	struct arena *arena = work->run->batch->arena;
 	const struct doc *doc = &work->item->event.doc;
 
-	if (str_is(step->transition->follows, "ticket.escalated"))
-		return routing_escalate(work, work->ticket->owner.p ? work->ticket->owner : claim->by,
-					doc_get(doc, "department", arena), STR_NONE, claim->name, step->at, fault);
+	if (str_is(step->transition->follows, "ticket.escalated")) {
+		struct str person = work->ticket->owner.p ? work->ticket->owner : claim->by;
+		const struct person *known = person.p ? directory_person(work->run->directory, person) : NULL;
+		bool superior = known && known->superior.n > 0;
+
+		/* Up first; to the department that is to know only where nobody stands above. */
+		return routing_escalate(work, person, superior ? STR_NONE : doc_get(doc, "department", arena), STR_NONE,
+					claim->name, step->at, fault);
+	}
 	if (step->transition->follows.n > 0) {
 		routing_fact_begin(work, step->transition->follows, work->ticket->state, step->at);
 		return routing_fact_end(work, fault);

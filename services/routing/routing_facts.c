@@ -143,7 +143,10 @@ enum verdict routing_escalate(struct routing_work *work, struct str person, stru
 	/* The ticket goes up in any case; where nobody is on file above the owner, his department gets a task as well. */
 	work->ticket->flags = routing_word_add(work->run->batch->arena, work->ticket->flags, STR("escalated"));
 	routing_fact_begin(work, STR("ticket.escalated"), work->ticket->state, at);
-	write_member(&work->writer, "level", level.n > 0 ? level : superior ? STR("superior") : to);
+	if (level.n > 0 || !superior)
+		write_member(&work->writer, "level", level.n > 0 ? level : to);
+	else
+		write_member_int(&work->writer, "level", routing_word_count(work->ticket->facts, STR("ticket.escalated")));
 	write_member(&work->writer, "to", to);
 	write_member_if(&work->writer, "why", rule);
 	verdict = routing_fact_end(work, fault);

@@ -268,15 +268,15 @@ void scene_count_is(struct desk *desk, const char *ticket, const char *name, siz
 		desk_fail(desk, ticket, "%zu of %s, not %zu", count, name, expected);
 }
 
-/* ---- clocks ---- */
+/* ---- facts by what they say ---- */
 
-struct clock_wish {
-	const char *ticket, *name, *clock;
+struct fact_wish {
+	const char *ticket, *name, *path, *text;
 	size_t nth;
 	const struct record *found;
 };
 
-static size_t clock_look(const struct desk *desk, struct clock_wish *wish)
+static size_t fact_look(const struct desk *desk, struct fact_wish *wish)
 {
 	const struct desk_ticket *log = desk_ticket(desk, wish->ticket);
 	size_t count = 0;
@@ -284,32 +284,43 @@ static size_t clock_look(const struct desk *desk, struct clock_wish *wish)
 	for (size_t i = 0; i < (log ? log->count : 0); i++) {
 		const struct record *record = log->items[i];
 
-		if (strcmp(record->name, wish->name) == 0 && strcmp(record_text(record, "clock"), wish->clock) == 0 &&
+		if (strcmp(record->name, wish->name) == 0 && strcmp(record_text(record, wish->path), wish->text) == 0 &&
 		    ++count == wish->nth)
 			wish->found = record;
 	}
 	return count;
 }
 
-static bool clock_has(struct desk *desk, void *userdata)
+static bool fact_there(struct desk *desk, void *userdata)
 {
-	struct clock_wish *wish = userdata;
+	struct fact_wish *wish = userdata;
 
-	return clock_look(desk, wish) >= wish->nth;
+	return fact_look(desk, wish) >= wish->nth;
+}
+
+const struct record *scene_fact(struct desk *desk, const char *ticket, const char *name, const char *path, const char *text,
+				size_t nth)
+{
+	struct fact_wish wish = { ticket, name, path, text, nth, NULL };
+
+	if (!desk_until(desk, fact_there, &wish))
+		desk_fail(desk, ticket, "no %s with %s = \"%s\", number %zu", name, path, text, nth);
+	return wish.found;
+}
+
+size_t scene_fact_count(const struct desk *desk, const char *ticket, const char *name, const char *path, const char *text)
+{
+	struct fact_wish wish = { ticket, name, path, text, 0, NULL };
+
+	return fact_look(desk, &wish);
 }
 
 const struct record *scene_clock(struct desk *desk, const char *ticket, const char *name, const char *clock, size_t nth)
 {
-	struct clock_wish wish = { ticket, name, clock, nth, NULL };
-
-	if (!desk_until(desk, clock_has, &wish))
-		desk_fail(desk, ticket, "no %s of the clock %s, number %zu", name, clock, nth);
-	return wish.found;
+	return scene_fact(desk, ticket, name, "clock", clock, nth);
 }
 
 size_t scene_clock_count(const struct desk *desk, const char *ticket, const char *name, const char *clock)
 {
-	struct clock_wish wish = { ticket, name, clock, 0, NULL };
-
-	return clock_look(desk, &wish);
+	return scene_fact_count(desk, ticket, name, "clock", clock);
 }

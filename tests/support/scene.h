@@ -76,9 +76,13 @@ const char *scene_state(const struct desk *desk, const char *ticket);
 /* due_at, at: whole or broken seconds are compared to the microsecond. */
 void scene_time_is(struct desk *desk, const struct record *record, const char *path, instant expected);
 void scene_text_is(struct desk *desk, const struct record *record, const char *path, const char *expected);
-/* Waits for the nth (from 1) fact of this name about a clock: ("sla.met", "reply", 1). */
-const struct record *scene_clock(struct desk *desk, const char *ticket, const char *name, const char *clock, size_t nth);
+/* Waits for the nth (from 1) fact of this name with that text at a path of its data: ("notify.sent", "rule", "result", 1). */
+const struct record *scene_fact(struct desk *desk, const char *ticket, const char *name, const char *path, const char *text,
+				size_t nth);
 /* How many have been read. */
+size_t scene_fact_count(const struct desk *desk, const char *ticket, const char *name, const char *path, const char *text);
+/* The same of a clock: ("sla.met", "reply", 1). */
+const struct record *scene_clock(struct desk *desk, const char *ticket, const char *name, const char *clock, size_t nth);
 size_t scene_clock_count(const struct desk *desk, const char *ticket, const char *name, const char *clock);
 /* How often a fact must be there once everything has settled. */
 void scene_count_is(struct desk *desk, const char *ticket, const char *name, size_t expected);
