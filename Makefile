@@ -113,7 +113,7 @@ $(OUT)/bin/aftercare-supervisor: $(call objects,$(wildcard deploy/dev/*.c)) $(LI
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # The demo's driver shows things as aftercarectl does.
-$(OUT)/bin/aftercare-demo: $(call objects,$(wildcard deploy/demo/*.c) services/ctl/screen.c) $(LIBRARY)
+$(OUT)/bin/aftercare-demo: $(call objects,$(wildcard deploy/demo/*.c) services/ctl/screen.c services/ctl/ticket_words.c) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

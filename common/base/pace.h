@@ -12,8 +12,8 @@ struct pace {
 	double rate;
 };
 
-/* "REAL SIMULATED RATE", two RFC 3339 times and a number from 0.01 to 100000, separated by blanks; an empty text is the real clock. False
- * when it is nothing of the kind; *ret untouched. */
+/* "REAL SIMULATED RATE", two RFC 3339 times and a number from 0.01 to 100000, separated by blanks; an empty text is the real
+ * clock. False when it is nothing of the kind; *ret untouched. */
 bool pace_parse(struct str text, struct pace *ret);
 /* What the simulated clock shows when the real one shows `real`. Never earlier for a later `real`. */
 instant pace_at(const struct pace *pace, instant real);

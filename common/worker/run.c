@@ -44,8 +44,8 @@ static const struct conf_key worker_keys[] = {
 	{ "reconnect_max", CONF_DURATION, "2s", 100 * MILLISECOND, MINUTE, offsetof(struct worker_conf, reconnect_max),
 	  "Longest pause between attempts to reach the database." },
 	{ "simulated_clock", CONF_STRING, "", 0, 0, offsetof(struct worker_conf, simulated_clock),
-	  "REAL SIMULATED RATE: at the real time REAL it is SIMULATED (both RFC 3339), then RATE times as fast. Only for demos and rehearsals; "
-	  "every daemon and aftercarectl must have the same." },
+	  "REAL SIMULATED RATE: at the real time REAL it is SIMULATED (both RFC 3339), then RATE times as fast. Only for demos and "
+	  "rehearsals; every daemon and aftercarectl must have the same." },
 	{ 0 }
 };
 
@@ -317,8 +317,8 @@ static bool clock_open(struct worker *worker, const char *config)
 {
 	const char *text = worker->conf.simulated_clock ? worker->conf.simulated_clock : "";
 	if (!pace_parse(str_of(text), &worker->pace)) {
-		journal_error("%s: simulated_clock = %s: not REAL SIMULATED RATE, two RFC 3339 times and a number from 0.01 to 100000; "
-			      "nothing was started", config, text);
+		journal_error("%s: simulated_clock = %s: not REAL SIMULATED RATE, two RFC 3339 times and a number from 0.01 "
+			      "to 100000; nothing was started", config, text);
 		return false;
 	}
 	if (worker->pace.rate != 0)

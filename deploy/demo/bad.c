@@ -1,5 +1,5 @@
-/* What must be refused: bytes that are no event, events that are no claim of ours, claims that cannot be true. All are meant
- * as requests, so that in the end requests = tickets + repeats + refused. */
+/* What must be refused: bytes that are no event, events that are no claim of ours, claims that cannot be true, a reply to
+ * somebody else's ticket. All count as requests, so that in the end requests = tickets + repeats + refused. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +25,8 @@ static const struct bad bad[] = {
 	{ TOPIC_INBOUND, REQUEST, INT64_MIN, GOOD },
 	{ TOPIC_INBOUND, "aftercare.request.begged.v1", 0, GOOD },
 	{ "aftercare.staff", REQUEST, 0, GOOD },
+	{ "aftercare.staff", "aftercare.staff.replied.v1", 0,
+	  "{\"request\":{\"source\":\"another-desk\",\"id\":\"77\"},\"by\":{\"id\":\"E01\"},\"text\":\"hello\",\"automatic\":false}" },
 	{ TOPIC_INBOUND, REQUEST, 0, "{\"channel\":\"phone\",\"channel\":\"fax\",\"customer\":{}}" },
 	{ TOPIC_INBOUND, REQUEST, 0, NULL },
 	{ TOPIC_INBOUND, REQUEST, 0, "{\"channel\":\"carrier_pigeon\",\"customer\":{\"name\":\"y\"}}" },
@@ -48,7 +50,7 @@ bool bad_send(struct demo *demo, size_t n)
 		value = (struct str){ large, 300000 };
 	}
 	if (bad[n].ahead != INT64_MIN)
-		(void)instant_format(screen_now() + bad[n].ahead, stamp);
+		(void)instant_format(day_now(demo) + bad[n].ahead, stamp);
 	demo_bytes(demo, bad[n].topic, id, id, bad[n].type, bad[n].ahead == INT64_MIN ? NULL : stamp, value);
 	mem_free(large);
 	demo->tally.requests++;

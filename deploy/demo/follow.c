@@ -1,10 +1,10 @@
-/* Follows the ticket log, the messages and the dead letters from their ends of the moment the demo begins, and hands every
- * record of ours to tally.c. Joins no group: this is one more reader of the logs, as a dashboard is. */
+/* Follows the logs of tickets and of the desk, the messages and the dead letters from their ends of the moment the demo begins,
+ * and hands every record of ours to tally.c. Joins no group: this is one more reader of the logs, as a dashboard is. */
 #include <string.h>
 
 #include "deploy/demo/demo.h"
 
-static const char *const topics[] = { "aftercare.tickets", "aftercare.messages", "aftercare.dead-letters" };
+static const char *const topics[] = { "aftercare.tickets", "aftercare.desk", "aftercare.messages", "aftercare.dead-letters" };
 
 const char *fact_name(enum fact fact)
 {
@@ -93,7 +93,7 @@ static bool is_repeat(struct demo *demo, const rd_kafka_message_t *message, cons
 	int32_t partition = message->partition;
 	int64_t incarnation = 0, sequence = 0;
 	struct mark *mark;
-	char text[80];
+	char text[96];
 
 	if (header(headers, "dl_reason").p) {
 		snprintf(text, sizeof(text), "%.*s/%.*s/%.*s/%.*s", STR_ARG(header(headers, "dl_service")),
@@ -140,7 +140,7 @@ static void take(struct demo *demo, const rd_kafka_message_t *message)
 		return;
 	}
 	tally_record(demo, &record);
-	arena_reset(&demo->scratch);
+	arena_reset(&demo->ctl.arena);
 }
 
 void follow_turn(struct demo *demo, int wait_ms)

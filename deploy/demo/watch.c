@@ -1,5 +1,6 @@
-/* Are all processes still there? Asks the supervisor of the stack every two seconds. A daemon that dies is started again at
- * once, which the screen only counts; one that has failed for good ends the demo with a message. */
+/* The processes: are all of them still there? Asks the supervisor of the stack every two seconds. A daemon that dies is started
+ * again at once, which the screen only tells; one that has failed for good ends the demo with a message. And at noon one is
+ * killed, to see that. */
 #include <errno.h>
 #include <jansson.h>
 #include <spawn.h>
@@ -10,14 +11,15 @@
 #include "deploy/demo/demo.h"
 
 #define EVERY (2 * SECOND)
+#define EVERY_AFTER_KILL (50 * MILLISECOND)
 
 extern char **environ;
 
-/* What `supervisor ask DIR status json` prints; false when it cannot be had. */
-static bool ask(const struct demo *demo, char *text, size_t size)
+/* What `supervisor ask DIR WORD WORD` prints; false when it cannot be had. */
+static bool ask(const struct demo *demo, const char *verb, const char *word, char *text, size_t size)
 {
-	char *const arguments[] = { (char *)(uintptr_t)demo->supervisor, "ask", (char *)(uintptr_t)demo->dir, "status", "json",
-				    NULL };
+	char *const arguments[] = { (char *)(uintptr_t)demo->supervisor, "ask", (char *)(uintptr_t)demo->dir,
+				    (char *)(uintptr_t)verb, (char *)(uintptr_t)word, NULL };
 	posix_spawn_file_actions_t actions;
 	size_t used = 0;
 	ssize_t n = 0;
@@ -44,38 +46,73 @@ static bool ask(const struct demo *demo, char *text, size_t size)
 	return started && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+void watch_kill(struct demo *demo)
+{
+	char text[256];
+
+	if (!demo->victim || !demo->supervisor || !demo->dir)
+		return;
+	demo->killed_time = day_now(demo);
+	demo->killed_at = demo_monotonic();
+	if (!ask(demo, "kill", demo->victim, text, sizeof(text))) {
+		demo->killed_at = 0;
+		return;
+	}
+	news_say(demo, SCREEN_RED, "killed", screen_word(&demo->screen,
+		"%s is killed by this demo (kill -9), in the middle of its work",
+							 "演示程序在工作途中杀死 %s(kill -9)"), demo->victim);
+}
+
+/* The victim is there again. */
+static void greet(struct demo *demo, const struct service_note *service, int64_t now)
+{
+	char length[SCREEN_TEXT];
+
+	if (!demo->killed_at || demo->back_after || strcmp(service->name, demo->victim) != 0 ||
+	    strcmp(service->state, "ready") != 0 || service->restarts == 0)
+		return;
+	demo->back_after = now - demo->killed_at;
+	news_say(demo, SCREEN_GREEN, "back", screen_word(&demo->screen, "%s is back after %.*s and goes on where it was",
+							 "%s 在 %.*s后恢复,从中断处继续"), demo->victim,
+		 STR_ARG(screen_length(&demo->screen, demo->back_after, length)));
+}
+
+static void note(struct demo *demo, json_t *service, int64_t now)
+{
+	const char *name = json_string_value(json_object_get(service, "name"));
+	const char *state = json_string_value(json_object_get(service, "state"));
+	struct service_note *noted;
+
+	if (!name || !state || demo->service_count == PROCESSES_MAX)
+		return;
+	noted = &demo->services[demo->service_count++];
+	snprintf(noted->name, sizeof(noted->name), "%s", name);
+	snprintf(noted->state, sizeof(noted->state), "%s", state);
+	noted->restarts = (int)json_integer_value(json_object_get(service, "restarts"));
+	if (strcmp(state, "failed") == 0 || strcmp(state, "stopped") == 0)
+		snprintf(demo->failure, sizeof(demo->failure), "%s has %s; its log is %.120s/log/%s.log", name, state,
+			demo->dir, name);
+	if (demo->victim)
+		greet(demo, noted, now);
+}
+
 void watch_turn(struct demo *demo, int64_t now)
 {
+	bool soon = demo->killed_at && !demo->back_after;
 	char text[16384];
 	json_t *list, *service;
 	size_t i;
-	int ready = 0, restarts = 0;
 
-	if (!demo->supervisor || !demo->dir || now - demo->watched < EVERY)
+	if (!demo->supervisor || !demo->dir || now - demo->watched < (soon ? EVERY_AFTER_KILL : EVERY))
 		return;
 	demo->watched = now;
-	if (!ask(demo, text, sizeof(text))) {
+	if (!ask(demo, "status", "json", text, sizeof(text))) {
 		snprintf(demo->failure, sizeof(demo->failure), "the stack in %.150s is down", demo->dir);
 		return;
 	}
 	list = json_loads(text, 0, NULL);
-	json_array_foreach(list, i, service) {
-		const char *name = json_string_value(json_object_get(service, "name"));
-		const char *state = json_string_value(json_object_get(service, "state"));
-
-		if (!name || !state)
-			continue;
-		ready += strcmp(state, "ready") == 0;
-		restarts += (int)json_integer_value(json_object_get(service, "restarts"));
-		if (strcmp(state, "failed") == 0 || strcmp(state, "stopped") == 0)
-			snprintf(demo->failure, sizeof(demo->failure), "%s has %s; its log is %.120s/log/%s.log", name, state,
-				 demo->dir, name);
-	}
-	demo->services = (int)json_array_size(list);
-	demo->ready = ready;
-	if (restarts > demo->restarts)
-		tally_line(demo, SCREEN_YELLOW, "", screen_word(&demo->screen, "restarted", "重启"), "%s",
-			   screen_word(&demo->screen, "a process had died and is back", "进程曾中断,现已恢复"));
-	demo->restarts = restarts;
+	demo->service_count = 0;
+	json_array_foreach(list, i, service)
+		note(demo, service, now);
 	json_decref(list);
 }

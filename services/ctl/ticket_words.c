@@ -50,7 +50,7 @@ static const struct sentence sentences[] = {
 	{ "sla.warned", "warned: {clock|word} at {at_percent} %, due {due_at|when}",
 	  "预警:{clock|word} 已用 {at_percent} %,到期 {due_at|when}" },
 	{ "sla.met", "met: {clock|word} after {open_s|seconds}[, {late_s|seconds} late]",
-	  "达标:{clock|word} 用时 {open_s|seconds}[,迟 {late_s|seconds}]" },
+	  "完成:{clock|word} 用时 {open_s|seconds}[,迟 {late_s|seconds}]" },
 	{ "sla.breached", "BREACHED: {clock|word} was due {due_at|when}, seen {lag_ms|ms} later",
 	  "超时:{clock|word} 应于 {due_at|when},{lag_ms|ms} 后发现" },
 	{ "sla.corrected", "corrected: {clock|word} was met in time, at {met_at|when}",
@@ -91,6 +91,10 @@ static const struct {
 	{ "internal", "内部" },
 	{ "csr", "客服" }, { "engineer", "工程师" }, { "tech_support", "技术支持" }, { "field_service", "现场工程师" },
 	{ "dispatcher", "调度" }, { "manager", "经理" }, { "director", "总监" }, { "system", "系统" }, { "response", "响应" },
+	{ "reply", "答复" }, { "assign", "派工" }, { "contact", "联系客户" }, { "arrive", "到场" },
+	{ "arrive_window", "按约到场" }, { "resolve", "修复" }, { "spare", "备品" }, { "warranty_card", "保修卡" },
+	{ "dissatisfied-customer", "客户不满意" }, { "customer.name", "客户姓名" }, { "product.model", "产品型号" },
+	{ "customer.phone|customer.email", "电话或邮箱" }, { "problem", "故障描述" },
 	{ "reclassified", "重新分级" }, { "reassigned", "改派" }, { "acknowledge", "受理告知" }, { "overdue", "超时告知" },
 	{ "resolved", "已解决" }, { "survey", "满意度调查" }, { "owner", "机主" }, { "none", "无" }, { "running", "计时中" },
 	{ "paused", "暂停" },
@@ -191,13 +195,19 @@ static struct str candidates(const struct ticket_view *view, const struct doc *d
 	return text;
 }
 
+/* The word of a field's path; a ticket's id stays as it is. */
+static struct str known(const struct ticket_view *view, struct str code)
+{
+	return str_starts(code, STR("AC-")) || !view->screen.chinese ? code : ticket_word(view, code);
+}
+
 static struct str joined(const struct ticket_view *view, const struct doc *doc, uint32_t list)
 {
 	struct str text = STR_NONE;
 
 	for (uint32_t one = doc_type(doc, list) == DOC_ARRAY ? doc_first(doc, list) : 0; one; one = doc_next(doc, list, one))
 		text = str_format(&view->ctl->arena, "%.*s%s%.*s", STR_ARG(text), text.n ? ", " : "",
-				  STR_ARG(doc_string(doc, one, &view->ctl->arena)));
+				  STR_ARG(known(view, doc_string(doc, one, &view->ctl->arena))));
 	return text;
 }
 
