@@ -57,7 +57,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: all help tests check check-unit layers demo bench clean distclean install-packages
+.PHONY: all help tests check check-unit layers demo screenshot bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -70,6 +70,7 @@ help:
 ## make demo               installs what is missing, builds, and shows the system at work (BROKER=kafka: on real Kafka)
 ## make check              installs, builds (plain and with sanitizers), runs every test
 ## make bench              speed and size on this machine, on real Kafka
+## make screenshot         the pictures of the READMEs, from two runs of the demo
 ## make layers             only the check that includes point down and decisions are pure
 ## make clean              removes what was built; keeps downloads and stacks
 
@@ -143,6 +144,9 @@ check-unit: tests
 
 demo:
 	@deploy/dev/demo --broker $(or $(BROKER),devbroker)
+
+screenshot: all
+	@deploy/demo/screenshot
 
 bench:
 	@tests/bench/run.sh

@@ -16,7 +16,7 @@
 #define DRAW_EVERY (200 * MILLISECOND)
 #define SETTLE (3 * SECOND)          /* for what follows the last story: messages, repeats that must have no effect */
 #define LEARN (1500 * MILLISECOND)   /* for the directory to be read */
-#define PICTURE_MINUTE 330
+#define PICTURE_MINUTE 375
 #define PICTURE_COLUMNS 126
 #define PICTURE_ROWS 34
 
