@@ -83,7 +83,7 @@ extern const struct plot *const plots[];       /* all of them, NULL-terminated *
 #define CLOCKS_MAX 24
 #define POLICIES_MAX 12
 struct clock_note {
-	char id[96];
+	char id[160];
 	instant due;
 	uint8_t policy;            /* of tally->policies */
 	bool breached, over;
