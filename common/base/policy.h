@@ -147,6 +147,11 @@ struct rule {
 	struct str unless;
 	struct actions actions;
 };
+/* What a policy itself supplies to the template of a message, where nobody has said it. */
+struct message_text {
+	struct str path;             /* of the placeholder: "option" */
+	struct str zh, zh_tw, en;
+};
 struct message_rule {
 	struct str name, on;
 	struct match match;
@@ -154,6 +159,8 @@ struct message_rule {
 	struct strings channels;     /* "origin" or codes, tried in order */
 	struct str template_name;
 	struct strings must;
+	const struct message_text *texts;
+	size_t text_count;
 	struct str once_per;         /* "ticket", "fact" or a duration's text; absent: fact */
 };
 enum programme_type { PROGRAMME_SURVEY, PROGRAMME_FOLLOWUP, PROGRAMME_VISIT };

@@ -69,7 +69,7 @@ void read_bilingual(struct compile *compile, const struct place *at, struct str 
 void check_names(struct compile *compile, const struct place *list);
 
 /* ---- policy_words.c ---- */
-extern const struct words words_fact, words_claim, words_state, words_kind, words_severity, words_mode, words_channel,
+extern const struct words words_fact, words_desk, words_claim, words_state, words_kind, words_severity, words_mode, words_channel,
 	words_role, words_management, words_staff, words_charge, words_entitlement;
 bool words_have(const struct compile *compile, const struct words *words, struct str word);
 /* Complains that a word is not one of them, with what may have been meant. */

@@ -1,6 +1,7 @@
 /* The section "messages": who is told what on which fact, in the words of which template.
  *
  * Templates are files of deploy/templates, built into every program; notification renders them. */
+#define _GNU_SOURCE /* memmem */
 #include <string.h>
 
 #include "common/io/embed.h"
@@ -111,10 +112,65 @@ static struct str read_once_per(struct compile *compile, const struct place *at)
 	return text;
 }
 
+/* A fact of a ticket, or what concerns none. */
+static struct str read_on(struct compile *compile, const struct place *at)
+{
+	struct str word = str_of(json_string_value(at->value));
+
+	return word.p && words_have(compile, &words_desk, word) ? read_text(compile, at) : read_word(compile, at, &words_fact);
+}
+
+/* The embedded template in the language that all have; absent: there is none. */
+static struct str template_text(struct arena *arena, struct str name)
+{
+	return embed_find(str_z(arena, str_format(arena, TEMPLATES "zh-CN/%.*s.txt", STR_ARG(name))));
+}
+
+static bool template_has(struct compile *compile, struct str name, struct str path)
+{
+	struct str text = template_text(compile->arena, name);
+	struct str placeholder = str_format(compile->arena, "{{%.*s}}", STR_ARG(path));
+
+	return text.n && memmem(text.p, text.n, placeholder.p, placeholder.n);
+}
+
+/* What the policy itself says in a message, by placeholder. */
+static void read_texts(struct compile *compile, const struct place *at, struct message_rule *rule)
+{
+	static const char *const members[] = { "!zh", "!en", "zh-TW", NULL };
+	struct message_text *texts;
+	const char *key;
+	json_t *value;
+
+	if (!present(at))
+		return;
+	if (!json_is_object(at->value)) {
+		complain(compile, at, "is no object of placeholders and texts");
+		return;
+	}
+	texts = arena_zero(compile->arena, (json_object_size(at->value) + 1) * sizeof(*texts));
+	json_object_foreach (at->value, key, value) {
+		struct place entry = place_member(at, key);
+		struct place zh = place_member(&entry, "zh"), en = place_member(&entry, "en"), tw = place_member(&entry, "zh-TW");
+		struct message_text *text = &texts[rule->text_count];
+
+		if (!read_object(compile, &entry, members))
+			continue;
+		text->path = str_copy(compile->arena, str_of(key));
+		text->zh = read_text(compile, &zh);
+		text->en = read_text(compile, &en);
+		text->zh_tw = tw.value ? read_text(compile, &tw) : STR_NONE;
+		if (template_text(compile->arena, rule->template_name).p && !template_has(compile, rule->template_name, text->path))
+			complain(compile, &entry, "the template \"%.*s\" has no {{%s}}", STR_ARG(rule->template_name), key);
+		rule->text_count++;
+	}
+	rule->texts = texts;
+}
+
 static void read_message(struct compile *compile, const struct place *at, struct message_rule *rule)
 {
-	static const char *const members[] = { "!name", "!on", "match", "!to", "channel", "!template", "must", "once_per",
-					       "~hold_until", "~digest", NULL };
+	static const char *const members[] = { "!name", "!on", "match", "!to", "channel", "!template", "must", "texts",
+					       "once_per", "~hold_until", "~digest", NULL };
 	struct place name = place_member(at, "name");
 	struct place on = place_member(at, "on");
 	struct place match = place_member(at, "match");
@@ -122,13 +178,14 @@ static void read_message(struct compile *compile, const struct place *at, struct
 	struct place channel = place_member(at, "channel");
 	struct place template_place = place_member(at, "template");
 	struct place must = place_member(at, "must");
+	struct place texts = place_member(at, "texts");
 	struct place once_per = place_member(at, "once_per");
 	struct str *origin;
 
 	if (!read_object(compile, at, members))
 		return;
 	rule->name = read_name(compile, &name);
-	rule->on = read_word(compile, &on, &words_fact);
+	rule->on = read_on(compile, &on);
 	rule->match = read_match(compile, &match);
 	rule->to = read_strings(compile, &to, check_recipient, NULL);
 	if (json_is_array(to.value) && rule->to.count == 0)
@@ -140,6 +197,7 @@ static void read_message(struct compile *compile, const struct place *at, struct
 		rule->channels = (struct strings){ origin, 1 };
 	}
 	rule->template_name = read_template(compile, &template_place);
+	read_texts(compile, &texts, rule);
 	rule->must = read_strings(compile, &must, NULL, NULL);
 	rule->once_per = read_once_per(compile, &once_per);
 }

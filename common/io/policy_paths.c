@@ -42,9 +42,9 @@ static const struct path paths[] = {
 
 /* Members of the data of claims and facts; a path below one of them is known as well. */
 static const char *const event_members[] = {
-	"about_staff", "affected", "agent", "amount", "answer", "answers", "approved_at", "approved_by", "at",
-	"at_percent", "at_site", "attachments", "attendees", "audience", "audit", "automatic", "backdated_s", "by",
-	"calendar", "call", "cause", "cause_code", "channel", "charge", "class", "clear", "clock", "clock_id",
+	"about_staff", "address", "affected", "agent", "amount", "answer", "answers", "approved_at", "approved_by", "at",
+	"at_percent", "at_site", "attachments", "attempts", "attendees", "audience", "audit", "automatic", "backdated_s", "by",
+	"calendar", "call", "cause", "cause_code", "certain", "channel", "charge", "class", "clear", "clock", "clock_id",
 	"comment", "content", "count", "customer", "date", "decided_at", "delivery_date", "demand", "department",
 	"departments", "desk", "detected_at", "document", "drill", "due_at", "effective_from", "emergency",
 	"entered_by", "entitlement", "eta", "facts", "fault_type", "feedback", "fees", "findings", "flags",
@@ -56,7 +56,7 @@ static const char *const event_members[] = {
 	"promised_date", "purpose", "reason", "receipt", "received_at", "related", "release", "remote_session",
 	"request", "respondent_department", "responsible", "result", "reusable", "review", "revision", "rings",
 	"role", "rule", "sample", "satisfied", "score", "set", "severity", "signature", "solution", "source",
-	"special", "started_at", "state", "subtask", "subtype", "survey", "tags", "task", "template", "text",
+	"special", "started_at", "state", "subject", "subtask", "subtype", "survey", "tags", "task", "template", "text", "thing",
 	"ticket", "to", "topic", "type", "until", "urgent", "verdict", "version", "versions", "visit", "visitor",
 	"vulnerability", "waited_s", "warranty_card", "was", "what", "why", "window", "year", NULL
 };

@@ -51,6 +51,13 @@ static const char *const claims[] = {
 	"release.published", "vulnerability.found", "patch.published", "payment.collected", "payment.remitted",
 	"market.observed", "audit.judged", NULL
 };
+/* What concerns no ticket: claims of the desk that stand in aftercare.desk as they are. */
+static const char *const desk[] = {
+	"staff.on_post", "staff.off_post", "staff.leaving", "staff.leave_approved", "call.ringing", "call.answered", "call.missed",
+	"call.ended", "project.completed", "warranty_card.issued", "visit.planned", "visit.approved", "visit.started",
+	"visit.done", "visit.recorded", "grading.approved", "grading.nominated", "emergency.declared", "release.published",
+	"vulnerability.found", "patch.published", "payment.collected", "payment.remitted", "market.observed", "audit.judged", NULL
+};
 static const char *const states[] = {
 #define X(name, text) text,
 	STATE_LIST(X)
@@ -75,6 +82,7 @@ static const char *const entitlements[] = { "owner", "none", NULL };
 static const char *const charges[] = { "free", "paid", "to_be_agreed", NULL };
 
 const struct words words_fact = { "fact", facts, NULL };
+const struct words words_desk = { "event of the desk", desk, NULL };
 const struct words words_claim = { "claim", claims, NULL };
 const struct words words_state = { "state", states, NULL };
 const struct words words_kind = { "kind", kinds, "kind" };

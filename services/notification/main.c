@@ -1,6 +1,6 @@
 /* aftercare-notification: who is told what, by which channel, and whether it arrived.
  *
- * Reads the ticket log; writes notify.* facts to aftercare.messages. This file is the table of the service: its keys, its
+ * Reads the logs of tickets and of the desk; writes notify.* facts to aftercare.messages. This file is the table of the service: its keys, its
  * topics, and what does the work. It must never decide anything. */
 #include "services/notification/notification.h"
 
@@ -15,10 +15,22 @@ static const struct conf_key keys[] = {
 	{ "smtp_password", CONF_SECRET, "", 0, 0, offsetof(struct notification_conf, smtp_password),
 	  "The user's password: credential:NAME or file:PATH." },
 	{ "smtp_tls", CONF_STRING, "", 0, 0, offsetof(struct notification_conf, smtp_tls),
-	  "STARTTLS with smtp://: none, try or require; empty: require with smtp_user, else try." },
+	  "STARTTLS with smtp://: none, try or require; empty: require with smtp_user, else try. With smtp_user only require." },
+	{ "smtp_ca", CONF_STRING, "", 0, 0, offsetof(struct notification_conf, smtp_ca),
+	  "File of certificates (PEM) that the server's must lead to; empty: those of the system." },
 	{ "smtp_timeout", CONF_DURATION, "30s", SECOND, 10 * MINUTE, offsetof(struct notification_conf, smtp_timeout),
 	  "Longest time of one attempt." },
 	{ "smtp_parallel", CONF_INT, "4", 1, 64, offsetof(struct notification_conf, smtp_parallel), "Attempts under way at one time." },
+	{ "webhooks", CONF_STRING, "", 0, 0, offsetof(struct notification_conf, webhooks),
+	  "Channels whose messages are posted to a URL, CHANNEL=https://HOST/PATH, separated by blanks." },
+	{ "webhook_secret", CONF_SECRET, "", 0, 0, offsetof(struct notification_conf, webhook_secret),
+	  "Key of their signature, at least 16 bytes: credential:NAME or file:PATH; required with webhooks." },
+	{ "webhook_ca", CONF_STRING, "", 0, 0, offsetof(struct notification_conf, webhook_ca),
+	  "File of certificates (PEM) that theirs must lead to; empty: those of the system." },
+	{ "webhook_timeout", CONF_DURATION, "10s", SECOND, 10 * MINUTE, offsetof(struct notification_conf, webhook_timeout),
+	  "Longest time of one attempt by webhook." },
+	{ "webhook_parallel", CONF_INT, "2", 1, 16, offsetof(struct notification_conf, webhook_parallel),
+	  "Attempts under way at one time, of each webhook." },
 	{ "attempts", CONF_INT, "10", 1, 1000, offsetof(struct notification_conf, attempts),
 	  "Attempts to deliver one message; then it has failed and a task is opened." },
 	{ "retry_after", CONF_DURATION, "30s", 10 * MILLISECOND, DAY, offsetof(struct notification_conf, retry_after),
@@ -40,7 +52,7 @@ static void service_close(void *userdata)
 
 	if (!state)
 		return;
-	notification_mail_free(state->mail);
+	notification_carrier_free(state->carrier);
 	notification_catalogue_free(state->catalogue);
 	knowledge_free(state->knowledge);
 	buf_done(&state->body);
@@ -58,8 +70,8 @@ static enum verdict service_open(struct worker *worker, const void *conf, void *
 	verdict = notification_catalogue_load(embed_files, embed_count, &state->catalogue, fault);
 	if (verdict == OK && !str_eq(notification_locale(state->catalogue, str_of(state->conf->locale), STR_NONE), str_of(state->conf->locale)))
 		verdict = fault_set(fault, FATAL, "locale = %s: there are no templates for it", state->conf->locale);
-	if (verdict == OK && state->conf->smtp_url)
-		verdict = notification_mail_new(state->conf, &state->mail, fault);
+	if (verdict == OK && (state->conf->smtp_url || state->conf->webhooks))
+		verdict = notification_carrier_new(state->conf, &state->carrier, fault);
 	if (verdict == OK)
 		*ret_state = state;
 	else
@@ -69,6 +81,7 @@ static enum verdict service_open(struct worker *worker, const void *conf, void *
 
 static const struct service_topic topics[] = {
 	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = notification_wants },
+	{ .name = TOPIC_DESK, .kind = TOPIC_LOG, .wants = notification_wants_desk },
 	{ 0 }
 };
 static const char *const sql[] = { "services/notification/notification.sql", NULL };

@@ -28,40 +28,6 @@ struct composing {
 	struct str key;                  /* for once_per */
 };
 
-/* ---- words of the configuration: "a b c", "role=address role=address"; blanks or commas between ---- */
-
-static struct str next_word(struct str *list)
-{
-	while (list->n && (*list->p == ' ' || *list->p == ','))
-		*list = (struct str){ list->p + 1, list->n - 1 };
-	size_t n = 0;
-	while (n < list->n && list->p[n] != ' ' && list->p[n] != ',')
-		n++;
-	struct str word = { list->p, n };
-	*list = (struct str){ list->p + n, list->n - n };
-	return word;
-}
-
-static bool word_listed(const char *list, struct str word)
-{
-	struct str rest = str_of(list);
-
-	for (struct str one = next_word(&rest); one.n; one = next_word(&rest))
-		if (str_eq(one, word))
-			return true;
-	return false;
-}
-
-static struct str mailbox_of(const char *mailboxes, struct str role)
-{
-	struct str rest = str_of(mailboxes);
-
-	for (struct str one = next_word(&rest); one.n; one = next_word(&rest))
-		if (str_eq(str_cut(&one, '='), role))
-			return one;
-	return STR_NONE;
-}
-
 /* ---- who ---- */
 
 static bool person_of(struct composing *c, struct str id)
@@ -137,7 +103,7 @@ static struct str address_of(const struct composing *c, struct str channel)
 
 		return contact.n && mail == (memchr(contact.p, '@', contact.n) != NULL) ? contact : STR_NONE;
 	}
-	return mail ? mailbox_of(c->state->conf->mailboxes, c->to.role) : STR_NONE;
+	return mail ? notification_listed_value(c->state->conf->mailboxes, c->to.role) : STR_NONE;
 }
 
 static struct notification_option option_of(const struct composing *c, struct str channel)
@@ -146,10 +112,13 @@ static struct notification_option option_of(const struct composing *c, struct st
 
 	if (str_is(channel, "log"))
 		return option;
-	if (str_is(channel, "email") && c->state->mail) {
+	if (str_is(channel, "email") && notification_carrier_line(c->state->carrier, VIA_MAIL, channel) >= 0) {
 		option.via = VIA_MAIL;
 		option.needs_address = true;
-	} else if (word_listed(c->state->conf->gateways, channel)) {
+	} else if (notification_carrier_line(c->state->carrier, VIA_WEBHOOK, channel) >= 0) {
+		option.via = VIA_WEBHOOK;
+		option.needs_address = c->to.customer;
+	} else if (notification_listed(c->state->conf->gateways, channel)) {
 		option.via = VIA_GATEWAY;
 		/* A gateway may know by itself where a role is reached, but not a customer. */
 		option.needs_address = c->to.customer;
@@ -158,6 +127,19 @@ static struct notification_option option_of(const struct composing *c, struct st
 	if (option.via == VIA_MAIL && !notification_address_good(option.address))
 		option.address = STR_NONE;
 	return option;
+}
+
+/* The answer goes where the question came from; a caller is answered by text message where that can be carried, because
+ * nothing speaks to a telephone. */
+static struct notification_option origin_of(const struct composing *c)
+{
+	struct notification_option option = option_of(c, c->entry->ticket.channel);
+	struct notification_option text;
+
+	if (option.via != VIA_LOG || !str_is(option.channel, "phone"))
+		return option;
+	text = option_of(c, STR("sms"));
+	return notification_reaches(&text) ? text : option;
 }
 
 /* "origin" is where the customer came from; for people of the house it means nothing: e-mail when it reaches them, else the
@@ -169,15 +151,13 @@ static struct notification_option channel_of(const struct composing *c)
 	size_t n = 0;
 
 	for (size_t i = 0; i < channels->count && n < OPTIONS_MAX; i++) {
-		struct str channel = channels->items[i];
-
-		if (str_is(channel, "origin"))
-			channel = c->to.customer ? c->entry->ticket.channel : STR_NONE;
-		if (channel.n)
-			options[n++] = option_of(c, channel);
+		if (!str_is(channels->items[i], "origin"))
+			options[n++] = option_of(c, channels->items[i]);
+		else if (c->to.customer && c->entry->ticket.channel.n)
+			options[n++] = origin_of(c);
 	}
 	if (n == 0 && c->to.customer && c->entry->ticket.channel.n)
-		options[n++] = option_of(c, c->entry->ticket.channel);
+		options[n++] = origin_of(c);
 	if (n == 0) {
 		struct notification_option mail = option_of(c, STR("email"));
 
@@ -190,14 +170,35 @@ static struct notification_option channel_of(const struct composing *c)
 
 /* ---- the message ---- */
 
-static void suppress(struct composing *c, struct str reason, bool task)
+/* What is composed again stays where it is; what is new goes to the others. */
+static void keep(struct composing *c)
+{
+	struct notification_memory *memory = c->memory;
+
+	if (c->entry->held) {
+		*c->entry->held = c->message;
+		c->entry->held->changed = true;
+		return;
+	}
+	/* Nobody ever asks again for what was delivered by its own fact. */
+	if (c->message.via == VIA_LOG && c->message.state == MESSAGE_SENT)
+		return;
+	arena_grow(c->batch->arena, &memory->fresh, &memory->fresh_capacity, memory->fresh_count + 1, sizeof(*memory->fresh));
+	memory->fresh[memory->fresh_count++] = c->message;
+}
+
+static void suppress(struct composing *c, struct str reason, struct str task, struct str whom)
 {
 	c->message.reason = reason;
 	notification_emit(c->state, c->batch, c->entry->item, &c->entry->ticket, &c->message, NOTIFY_SUPPRESSED);
-	if (task)
-		notification_emit_task(c->state, c->batch, c->entry->item, &c->entry->ticket, &c->message,
-				       str_format(c->batch->arena, "message %.*s was not sent: %.*s", STR_ARG(c->message.template_name),
-						  STR_ARG(reason)));
+	if (task.n)
+		notification_emit_task(c->state, c->batch, c->entry->item, &c->entry->ticket, &c->message, task, whom);
+}
+
+static void give_up(struct composing *c, struct str reason)
+{
+	suppress(c, reason, str_format(c->batch->arena, "message %.*s was not sent: %.*s", STR_ARG(c->message.template_name), STR_ARG(reason)),
+		 STR("csr"));
 }
 
 static struct str rendered(struct composing *c, struct str text, bool line)
@@ -212,6 +213,24 @@ static struct str rendered(struct composing *c, struct str text, bool line)
 	copy = str_copy(c->batch->arena, out.n ? buf_view(&out) : STR(""));
 	buf_done(&out);
 	return copy;
+}
+
+/* A mandatory part is missing: whoever can say it has a task, and the message goes out when it has been said. */
+static void hold(struct composing *c, const struct notification_template *template, struct str to, struct str missing)
+{
+	const struct ticket *ticket = &c->entry->ticket;
+	struct str reason = str_format(c->batch->arena, "missing: %.*s", STR_ARG(missing));
+	struct str task = template->task.n ? template->task
+					   : str_format(c->batch->arena, "message %.*s is held: %.*s", STR_ARG(c->message.template_name),
+							STR_ARG(reason));
+
+	c->message.state = MESSAGE_HELD;
+	c->message.held = notification_hold_text(to, c->view.event, c->batch->arena);
+	c->counter->held = c->counter->held.n ? str_format(c->batch->arena, "%.*s %.*s", STR_ARG(c->counter->held), STR_ARG(c->message.id))
+					      : c->message.id;
+	c->counter->changed = true;
+	suppress(c, reason, task, ticket->owner.n ? ticket->owner : STR("csr"));
+	keep(c);
 }
 
 /* The first member of `must` that has no value. */
@@ -237,18 +256,17 @@ static void put_on_its_way(struct composing *c, const struct notification_option
 		message->finished_at = c->batch->now;
 		message->reason = STR("no address for this channel");
 		notification_emit(c->state, c->batch, item, &c->entry->ticket, message, NOTIFY_FAILED);
-		notification_emit_task(c->state, c->batch, item, &c->entry->ticket, message, STR("message not delivered"));
+		notification_emit_task(c->state, c->batch, item, &c->entry->ticket, message, STR("message not delivered"), STR("csr"));
 	} else if (option->via == VIA_LOG) {
 		message->state = MESSAGE_SENT;
 		message->finished_at = c->batch->now;
 		notification_emit(c->state, c->batch, item, &c->entry->ticket, message, NOTIFY_SENT);
-	} else if (option->via == VIA_MAIL) {
-		notification_timer(c->batch, item, message, "send", c->batch->now);
-	} else {
+	} else if (option->via == VIA_GATEWAY) {
 		notification_timer(c->batch, item, message, "lost", c->batch->now + c->state->conf->gateway_timeout);
+	} else {
+		notification_timer(c->batch, item, message, "send", c->batch->now);
 	}
-	arena_grow(c->batch->arena, &c->memory->fresh, &c->memory->fresh_capacity, c->memory->fresh_count + 1, sizeof(*c->memory->fresh));
-	c->memory->fresh[c->memory->fresh_count++] = *message;
+	keep(c);
 }
 
 static void message_begin(struct composing *c)
@@ -256,14 +274,26 @@ static void message_begin(struct composing *c)
 	const struct notification_entry *entry = c->entry;
 	const struct item *item = entry->item;
 
+	if (entry->held) {
+		c->message = *entry->held;
+		c->message.state = MESSAGE_REQUESTED;
+		c->message.held = c->message.reason = STR_NONE;
+		c->message.requested_at = c->batch->now;
+		c->message.locale = c->view.locale;
+		c->message.role = c->to.role;
+		c->message.person = c->to.person;
+		return;
+	}
 	c->counter->messages++;
 	c->counter->changed = true;
 	c->message = (struct notification_message){
 		.id = str_format(c->batch->arena, "%.*s.m%d", STR_ARG(entry->ticket.id), c->counter->messages),
-		.ticket = entry->ticket.id, .requested_at = c->batch->now, .lease_until = INSTANT_NONE, .finished_at = INSTANT_NONE,
+		.ticket = entry->ticket.id, .desk = entry->desk,
+		.requested_at = c->batch->now, .lease_until = INSTANT_NONE, .finished_at = INSTANT_NONE,
 		.role = c->to.role, .person = c->to.person, .channel = STR("log"), .template_name = entry->wish.template_name,
 		.template_version = 1, .locale = c->view.locale, .subject = STR(""), .text = STR(""),
-		.policy = entry->wish.policy->id, .rule = entry->wish.rule,
+		.policy = entry->wish.policy->id, .policy_version = entry->wish.policy->version,
+		.rule = entry->wish.message,
 		.why_name = entry->why_name, .why_id = entry->why_id, .why_about = entry->why_about,
 		.cause_id = item->timer ? item->timer->cause_id : item->event.cause_id,
 		.cause_source = item->timer ? item->timer->cause_source : item->event.cause_source,
@@ -285,19 +315,22 @@ static void compose_one(struct composing *c, struct str to)
 	message_begin(c);
 	template = notification_template_find(c->state->catalogue, wish->template_name, c->view.locale);
 	c->key = str_format(c->batch->arena, "%.*s/%.*s/%.*s", STR_ARG(wish->policy->id), STR_ARG(wish->rule), STR_ARG(to));
-	if (notification_told(c->counter->told, c->key, wish->once_per, c->batch->now)) {
-		suppress(c, STR("once_per"), false);
+	if (!c->entry->held && notification_told(c->counter->told, c->key, wish->once_per, c->batch->now)) {
+		suppress(c, STR("once_per"), STR_NONE, STR_NONE);
 		return;
 	}
 	if (!found || !template) {
 		if (!found)
 			c->message.role = to;
-		suppress(c, found ? STR("no such template") : STR("nobody to tell"), true);
+		give_up(c, found ? STR("no such template") : STR("nobody to tell"));
 		return;
 	}
+	if (!c->entry->held && wish->once_per.p && !str_is(wish->once_per, "fact"))
+		c->counter->told = notification_tell(c->batch->arena, c->counter->told, c->key, c->batch->now);
 	missing = must_missing(c);
 	if (missing.p) {
-		suppress(c, str_format(c->batch->arena, "missing: %.*s", STR_ARG(missing)), true);
+		if (!c->entry->held)
+			hold(c, template, to, missing);
 		return;
 	}
 	option = channel_of(c);
@@ -307,8 +340,6 @@ static void compose_one(struct composing *c, struct str to)
 	c->message.template_version = template->version;
 	c->message.subject = rendered(c, template->subject, true);
 	c->message.text = rendered(c, template->body, false);
-	if (wish->once_per.p && !str_is(wish->once_per, "fact"))
-		c->counter->told = notification_tell(c->batch->arena, c->counter->told, c->key, c->batch->now);
 	put_on_its_way(c, &option);
 }
 
@@ -324,11 +355,14 @@ void notification_compose(struct notification *state, struct batch *batch, struc
 		.counter = notification_counter_find(memory, entry->ticket.id),
 		.view = {
 			.catalogue = state->catalogue, .zone_offset_us = entry->wish.policy->zone_offset_us, .ticket = &entry->ticket,
-			.event = &entry->item->event.doc, .request = &entry->request, .arena = batch->arena,
+			.event = &entry->event, .request = &entry->request, .arena = batch->arena,
 			.owner = entry->ticket.owner.n ? directory_person(directory, entry->ticket.owner) : NULL,
+			.texts = entry->wish.texts, .text_count = entry->wish.text_count,
 		},
 	};
 
+	composing.view.option = composing.counter->option;
+	composing.view.expected = composing.counter->expected;
 	if (customer.n && doc_parse(&customer_doc, customer, batch->arena, &ignored) == OK)
 		composing.view.customer = &customer_doc;
 	for (size_t i = 0; i < entry->wish.to.count; i++)

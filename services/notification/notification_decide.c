@@ -18,6 +18,15 @@ static void wish_add(struct choice *choice, const struct notification_wish *wish
 		choice->wishes[choice->count++] = *wish;
 }
 
+struct notification_wish notification_wish_of(const struct policy *policy, const struct message_rule *rule)
+{
+	return (struct notification_wish){
+		.policy = policy, .rule = rule->name, .message = rule->name, .to = rule->to, .channels = rule->channels,
+		.must = rule->must, .template_name = rule->template_name, .once_per = rule->once_per, .texts = rule->texts,
+		.text_count = rule->text_count,
+	};
+}
+
 static const struct message_rule *message_by_name(const struct policy *policy, struct str name)
 {
 	for (size_t i = 0; i < policy->message_count; i++)
@@ -39,10 +48,13 @@ static void add_actions(struct choice *choice, const struct policy *policy, stru
 			continue;
 		message = message_by_name(policy, action->message);
 		wish.template_name = message ? message->template_name : action->message;
+		wish.message = message ? message->name : action->message;
 		if (message) {
 			wish.channels = message->channels;
 			wish.must = message->must;
 			wish.once_per = message->once_per;
+			wish.texts = message->texts;
+			wish.text_count = message->text_count;
 			if (wish.to.count == 0)
 				wish.to = message->to;
 		}
@@ -106,18 +118,17 @@ static void add_messages(struct choice *choice, const struct policy *const *poli
 
 	for (size_t i = 0; policy && i < policy->message_count; i++) {
 		const struct message_rule *rule = &policy->messages[i];
+		struct notification_wish wish;
 
 		if (!str_eq(rule->on, choice->fact->name) || !match_holds(&rule->match, choice->vector, choice->now))
 			continue;
-		wish_add(choice, &(struct notification_wish){
-			.policy = policy, .rule = rule->name, .to = rule->to, .channels = rule->channels, .must = rule->must,
-			.template_name = rule->template_name, .once_per = rule->once_per,
-		});
+		wish = notification_wish_of(policy, rule);
+		wish_add(choice, &wish);
 	}
 	policy = acknowledger(choice->fact, policies, count);
 	if (policy)
 		wish_add(choice, &(struct notification_wish){
-			.policy = policy, .rule = STR("acknowledge"), .to = { customer, 1 }, .channels = { origin, 1 },
+			.policy = policy, .rule = STR("acknowledge"), .message = STR("acknowledge"), .to = { customer, 1 }, .channels = { origin, 1 },
 			.template_name = STR("acknowledge"),
 		});
 }
@@ -319,6 +330,7 @@ enum notification_state notification_after(enum notification_outcome outcome, in
 		return MESSAGE_FAILED;
 	for (int32_t i = 1; i < attempts && wait < patience->retry_most; i++)
 		wait *= 2;
-	*ret_retry_at = now + (wait < patience->retry_most ? wait : patience->retry_most);
+	wait = wait < patience->retry_most ? wait : patience->retry_most;
+	*ret_retry_at = now + (wait > patience->asked ? wait : patience->asked);
 	return MESSAGE_REQUESTED;
 }

@@ -21,6 +21,15 @@ void notification_render(struct str text, struct str (*value)(void *userdata, st
 	}
 }
 
+/* Codes are of letters, digits and a few signs; what people write is not looked up. */
+static bool is_code(struct str value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] == ' ' || (unsigned char)value.p[i] >= 128 || value.p[i] < ' ')
+			return false;
+	return value.n <= 64;
+}
+
 static struct str word_of(const struct notification_view *view, struct str group, struct str code)
 {
 	struct str rest = group;
@@ -125,7 +134,31 @@ static struct str owner_text(const struct notification_view *view, struct str me
 	return STR_NONE;
 }
 
-struct str notification_fact_of(const struct notification_view *view, struct str path)
+static struct str policy_text(const struct notification_view *view, struct str path)
+{
+	for (size_t i = 0; i < view->text_count; i++) {
+		const struct message_text *text = &view->texts[i];
+
+		if (!str_eq(text->path, path))
+			continue;
+		if (str_is(view->locale, "zh-TW") && text->zh_tw.n)
+			return text->zh_tw;
+		return str_starts(view->locale, STR("zh")) ? text->zh : text->en;
+	}
+	return STR_NONE;
+}
+
+/* When it will be done, as far as anybody has said: promised, agreed, else the time that the fact itself names. */
+static struct str expected_text(const struct notification_view *view)
+{
+	char text[INSTANT_TEXT];
+
+	if (view->expected != INSTANT_NONE)
+		return str_copy(view->arena, instant_format(view->expected, text));
+	return path_text(view->event, STR("due_at"), view->arena);
+}
+
+static struct str known_of(const struct notification_view *view, struct str path)
 {
 	const struct ticket *ticket = view->ticket;
 	const struct {
@@ -148,6 +181,10 @@ struct str notification_fact_of(const struct notification_view *view, struct str
 		return ticket->received_at == INSTANT_NONE ? STR_NONE
 							   : str_copy(view->arena, instant_format(ticket->received_at, text));
 	}
+	if (str_is(path, "option"))
+		return view->option;
+	if (str_is(path, "expected"))
+		return expected_text(view);
 	if (str_is(root, "owner"))
 		value = owner_text(view, rest);
 	else if (str_is(root, "event"))
@@ -157,6 +194,13 @@ struct str notification_fact_of(const struct notification_view *view, struct str
 	if (!value.p && str_is(root, "customer"))
 		value = path_text(view->customer, rest, view->arena);
 	return value.n ? value : STR_NONE;
+}
+
+struct str notification_fact_of(const struct notification_view *view, struct str path)
+{
+	struct str value = known_of(view, path);
+
+	return value.n ? value : policy_text(view, path);
 }
 
 /* At most VALUE_MAX bytes, never half a character. */
@@ -184,9 +228,11 @@ struct str notification_value(void *userdata, struct str path)
 	}
 	if (str_is(path, "missing") || str_is(path, "event.missing"))
 		return list_text(view, path, value);
-	if (value.n >= 20 && value.n < INSTANT_TEXT + 8 && instant_parse(value, &at))
-		return instant_text(view, at);
-	if (value.n <= 64) {
+	if (value.n >= 20 && value.n < INSTANT_TEXT + 8 && instant_parse(value, &at)) {
+		word = str_is(path, "option") ? notification_word(view->catalogue, view->locale, STR("option.until")) : STR("");
+		return str_format(view->arena, "%.*s%.*s", STR_ARG(word), STR_ARG(instant_text(view, at)));
+	}
+	if (is_code(value)) {
 		word = word_of(view, path, value);
 		if (word.p)
 			return word;

@@ -1,17 +1,18 @@
-/* One attempt to hand a letter to the SMTP server, by libcurl. Blocks: called by the threads of notification_mail.c only.
+/* One attempt to hand a letter to the SMTP server, by libcurl. Blocks: called by the threads of notification_carrier.c only.
  *
  * The server's words are not repeated, because they hold addresses; its code and libcurl's verdict say enough. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "services/notification/notification.h"
 
 struct notification_smtp {
 	const struct notification_conf *conf;
 	CURL *easy;                         /* keeps its connection from letter to letter; NULL: libcurl has none to give */
+	char trouble[CURL_ERROR_SIZE];
 	bool (*stop)(void *userdata);
 	void *userdata;
 };
@@ -55,6 +56,13 @@ enum verdict notification_smtp_check(const struct notification_conf *conf, struc
 		return fault_set(fault, FATAL, "smtp_from: must be one e-mail address (it is required with smtp_url)");
 	if (!read_tls(conf, &tls))
 		return fault_set(fault, FATAL, "smtp_tls: allowed are none, try and require");
+	if (conf->smtp_user && tls != CURLUSESSL_ALL && !str_starts(url, STR("smtps://")))
+		return fault_set(fault, FATAL, "smtp_tls = %s: with smtp_user it must be require, a password goes over TLS only",
+				 conf->smtp_tls);
+	if (conf->smtp_user && !conf->smtp_password)
+		return fault_set(fault, FATAL, "smtp_password: required with smtp_user");
+	if (conf->smtp_ca && access(conf->smtp_ca, R_OK) != 0)
+		return fault_set(fault, FATAL, "smtp_ca: %s cannot be read", conf->smtp_ca);
 	/* Before there are threads: it is not meant for several at once. */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return fault_set(fault, FATAL, "libcurl cannot be used");
@@ -65,7 +73,7 @@ struct notification_smtp *notification_smtp_new(const struct notification_conf *
 {
 	struct notification_smtp *smtp = mem_zero(sizeof(*smtp));
 
-	*smtp = (struct notification_smtp){ conf, curl_easy_init(), stop, userdata };
+	*smtp = (struct notification_smtp){ .conf = conf, .easy = curl_easy_init(), .stop = stop, .userdata = userdata };
 	return smtp;
 }
 
@@ -73,6 +81,8 @@ void notification_smtp_free(struct notification_smtp *smtp)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
+	if (!smtp)
+		return;
 	/* libcurl says QUIT and waits for an answer, two minutes if need be; whoever stops has no time for manners. */
 	if (smtp->easy && !curl_easy_getinfo(smtp->easy, CURLINFO_ACTIVESOCKET, &fd) && fd != CURL_SOCKET_BAD)
 		shutdown(fd, SHUT_RDWR);
@@ -119,6 +129,8 @@ static bool set_up(struct notification_smtp *smtp, const char *sender, struct re
 	good &= !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	good &= !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	good &= !curl_easy_setopt(easy, CURLOPT_USE_SSL, tls);
+	good &= !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	good &= !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, smtp->trouble);
 	good &= !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
 	good &= !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
 	good &= !curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (timeout_ms + 999) / 1000);
@@ -131,19 +143,29 @@ static bool set_up(struct notification_smtp *smtp, const char *sender, struct re
 	good &= !curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 	good &= !curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	good &= !curl_easy_setopt(easy, CURLOPT_XFERINFODATA, smtp);
+	if (conf->smtp_ca)
+		good &= !curl_easy_setopt(easy, CURLOPT_CAINFO, conf->smtp_ca);
 	if (conf->smtp_user) {
 		good &= !curl_easy_setopt(easy, CURLOPT_USERNAME, conf->smtp_user);
-		good &= !curl_easy_setopt(easy, CURLOPT_PASSWORD, conf->smtp_password ? conf->smtp_password : "");
+		good &= !curl_easy_setopt(easy, CURLOPT_PASSWORD, conf->smtp_password);
 	}
 	return good;
 }
 
-static int64_t monotonic(void)
+static void reason_set(const struct notification_smtp *smtp, CURLcode code, long reply, struct notification_result *result)
 {
-	struct timespec now;
+	size_t size = sizeof(result->reason);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+	if (code == CURLE_LOGIN_DENIED)
+		snprintf(result->reason, size, "the server refuses smtp_user or its password");
+	else if (reply >= 400)
+		snprintf(result->reason, size, "the server said %ld", reply);
+	else if (code == CURLE_USE_SSL_FAILED)
+		snprintf(result->reason, size, "the server offers no TLS; nothing was sent");
+	else if (code == CURLE_PEER_FAILED_VERIFICATION && smtp->trouble[0])
+		snprintf(result->reason, size, "%.150s; nothing was sent", smtp->trouble);
+	else
+		snprintf(result->reason, size, "%s", curl_easy_strerror(code));
 }
 
 void notification_smtp_send(struct notification_smtp *smtp, const struct notification_letter *letter, struct notification_result *result)
@@ -160,16 +182,17 @@ void notification_smtp_send(struct notification_smtp *smtp, const struct notific
 	notification_mime(&reading.mime, letter);
 	if (smtp->easy) {
 		curl_easy_reset(smtp->easy);
+		smtp->trouble[0] = '\0';
 		if (recipients && set_up(smtp, sender, &reading, recipients))
 			code = curl_easy_perform(smtp->easy);
 		curl_easy_getinfo(smtp->easy, CURLINFO_RESPONSE_CODE, &reply);
 	}
 	result->outcome = notification_mail_outcome((int)code, reply);
-	result->finished = monotonic();
-	if (code != CURLE_OK && reply >= 400)
-		snprintf(result->reason, sizeof(result->reason), "the server said %ld", reply);
-	else if (code != CURLE_OK)
-		snprintf(result->reason, sizeof(result->reason), "%s", curl_easy_strerror(code));
+	result->finished = notification_monotonic();
+	/* The whole letter is with the server, and its word on it never came. */
+	result->uncertain = code != CURLE_OK && reply < 400 && reading.mime.n > 0 && reading.sent == reading.mime.n;
+	if (code != CURLE_OK)
+		reason_set(smtp, code, reply, result);
 	curl_slist_free_all(recipients);
 	buf_done(&reading.mime);
 }

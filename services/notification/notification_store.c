@@ -7,9 +7,11 @@
 #include "services/notification/notification.h"
 
 static const char *const states[] = {
-	[MESSAGE_REQUESTED] = "requested", [MESSAGE_SENT] = "sent", [MESSAGE_FAILED] = "failed", [MESSAGE_MAX] = NULL,
+	[MESSAGE_REQUESTED] = "requested", [MESSAGE_SENT] = "sent", [MESSAGE_FAILED] = "failed",
+	[MESSAGE_HELD] = "held", [MESSAGE_MAX] = NULL,
 };
-static const char *const vias[] = { [VIA_LOG] = "log", [VIA_MAIL] = "mail", [VIA_GATEWAY] = "gateway", [VIA_MAX] = NULL };
+static const char *const vias[] = { [VIA_LOG] = "log", [VIA_MAIL] = "mail", [VIA_GATEWAY] = "gateway",
+				      [VIA_WEBHOOK] = "webhook", [VIA_MAX] = NULL };
 
 static size_t number_of(const char *const *names, struct str name)
 {
@@ -96,6 +98,9 @@ static void read_counters(const struct db_result *rows, struct notification_memo
 			continue;
 		counter->messages = (int32_t)db_get_int(rows, i, 1);
 		counter->told = str_copy(arena, db_get_text(rows, i, 2));
+		counter->option = str_copy(arena, db_get_text(rows, i, 3));
+		counter->expected = db_get_instant(rows, i, 4);
+		counter->held = str_copy(arena, db_get_text(rows, i, 5));
 	}
 }
 
@@ -120,6 +125,9 @@ static void read_message(struct notification_message *message, const struct db_r
 				     &message->cause_id, &message->cause_source, &message->traceparent, &message->tracestate };
 	for (size_t t = 0; t < array_count(rest); t++)
 		*rest[t] = str_copy(arena, db_get_text(rows, i, column++));
+	message->held = str_copy(arena, db_get_text(rows, i, column++));
+	message->uncertain = db_get_bool(rows, i, column++);
+	message->desk = db_get_bool(rows, i, column++);
 }
 
 static void read_stranded(const struct db_result *rows, struct notification_memory *memory, struct arena *arena)
@@ -156,14 +164,56 @@ static void memory_init(struct notification_memory *memory, struct notification_
 	memory->counters = arena_zero(arena, (need->ticket_count + 1) * sizeof(*memory->counters));
 	memory->counter_count = need->ticket_count;
 	for (size_t i = 0; i < need->ticket_count; i++)
-		memory->counters[i].ticket = need->tickets[i];
+		memory->counters[i] = (struct notification_counter){ .ticket = need->tickets[i], .expected = INSTANT_NONE };
 	memory->messages = arena_zero(arena, (need->message_count + 1) * sizeof(*memory->messages));
 	memory->message_count = need->message_count;
 	for (size_t i = 0; i < need->message_count; i++)
 		memory->messages[i].id = need->messages[i];
 }
 
-enum verdict notification_load(struct batch *batch, struct notification_need *need, struct notification_memory *ret, struct fault *fault)
+static void read_messages(const struct db_result *rows, struct notification_memory *memory, struct arena *arena)
+{
+	for (size_t i = 0; i < db_rows(rows); i++) {
+		struct str id = db_get_text(rows, i, 0);
+		struct notification_message *message =
+			bsearch(&id, memory->messages, memory->message_count, sizeof(*memory->messages), compare_key);
+
+		if (message)
+			read_message(message, rows, i, arena);
+	}
+}
+
+/* Held messages are found by way of their tickets' counters: a round of its own, for the few batches that have any. */
+static enum verdict load_held(struct batch *batch, struct notification_memory *memory, struct fault *fault)
+{
+	struct notification_memory held = { 0 };
+	struct notification_need need = { 0 };
+	struct db_params params = { .arena = batch->arena };
+	const struct db_result *rows = NULL;
+	enum verdict verdict;
+
+	for (size_t i = 0; i < memory->counter_count; i++)
+		for (struct str rest = memory->counters[i].held; rest.p;)
+			notification_need_add(batch->arena, &need.messages, &need.message_count, &need.message_capacity,
+					      str_cut(&rest, ' '));
+	if (need.message_count == 0)
+		return OK;
+	for (size_t i = 0; i < memory->message_count; i++)
+		notification_need_add(batch->arena, &need.messages, &need.message_count, &need.message_capacity, memory->messages[i].id);
+	memory_init(&held, &need, batch->arena);
+	db_int4(&params, batch->partition);
+	db_text_array(&params, need.messages, need.message_count);
+	verdict = db_run(batch->db, "notification_messages", &params, &rows, fault);
+	if (verdict)
+		return verdict;
+	read_messages(rows, &held, batch->arena);
+	memory->messages = held.messages;
+	memory->message_count = held.message_count;
+	return OK;
+}
+
+enum verdict notification_load(struct batch *batch, struct notification_need *need, bool desk, struct notification_memory *ret,
+			       struct fault *fault)
 {
 	struct notification_memory memory = { 0 };
 	size_t result = 0;
@@ -180,6 +230,7 @@ enum verdict notification_load(struct batch *batch, struct notification_need *ne
 		struct db_params params = { .arena = batch->arena };
 
 		db_int4(&params, batch->partition);
+		db_bool(&params, desk);
 		db_queue(batch->db, "notification_stranded", &params);
 	}
 	*ret = memory;
@@ -190,24 +241,16 @@ enum verdict notification_load(struct batch *batch, struct notification_need *ne
 		return verdict;
 	if (need->ticket_count)
 		read_counters(db_result(batch->db, result++), &memory, batch->arena);
-	if (need->message_count) {
-		const struct db_result *rows = db_result(batch->db, result++);
-
-		for (size_t i = 0; i < db_rows(rows); i++) {
-			struct str id = db_get_text(rows, i, 0);
-			struct notification_message *message =
-				bsearch(&id, memory.messages, memory.message_count, sizeof(*memory.messages), compare_key);
-
-			if (message)
-				read_message(message, rows, i, batch->arena);
-		}
-	}
+	if (need->message_count)
+		read_messages(db_result(batch->db, result++), &memory, batch->arena);
 	if (need->customer_count)
 		read_customers(db_result(batch->db, result++), &memory, batch->arena);
 	if (batch->taken_anew)
 		read_stranded(db_result(batch->db, result), &memory, batch->arena);
-	*ret = memory;
-	return OK;
+	verdict = load_held(batch, &memory, fault);
+	if (verdict == OK)
+		*ret = memory;
+	return verdict;
 }
 
 /* ---- save ---- */
@@ -227,6 +270,9 @@ static void save_counters(struct batch *batch, const struct notification_memory 
 	db_column_array(&params, DB_TEXT, &changed[0].ticket, sizeof(*changed), n);
 	db_column_array(&params, DB_INT4, &changed[0].messages, sizeof(*changed), n);
 	db_column_array(&params, DB_TEXT, &changed[0].told, sizeof(*changed), n);
+	db_column_array(&params, DB_TEXT, &changed[0].option, sizeof(*changed), n);
+	db_column_array(&params, DB_INSTANT, &changed[0].expected, sizeof(*changed), n);
+	db_column_array(&params, DB_TEXT, &changed[0].held, sizeof(*changed), n);
 	db_queue(batch->db, "notification_counters_save", &params);
 }
 
@@ -267,6 +313,9 @@ static void save_messages(struct batch *batch, const struct notification_memory 
 					   &m->cause_source, &m->traceparent, &m->tracestate };
 	for (size_t t = 0; t < array_count(rest); t++)
 		db_column_array(&params, DB_TEXT, rest[t], stride, n);
+	db_column_array(&params, DB_TEXT, &m->held, stride, n);
+	db_column_array(&params, DB_BOOL, &m->uncertain, stride, n);
+	db_column_array(&params, DB_BOOL, &m->desk, stride, n);
 	db_queue(batch->db, "notification_messages_save", &params);
 }
 

@@ -3,13 +3,15 @@
  * deploy/templates/LOCALE/NAME.txt: `subject: ...`, further header lines (`version: 2`), an empty line, the body.
  * deploy/templates/LOCALE/words.txt: `key = text`. Whatever one locale has the others have too, so that no message is ever
  * missing for want of a translation. Must never read the file system. */
+#include <stdlib.h>
+
 #include "services/notification/notification.h"
 
 #define TEMPLATES STR("deploy/templates/")
 
 /* What a placeholder may begin with; anything else is a slip of the pen. */
 static const char *const roots[] = { "ticket", "kind", "severity", "mode", "channel", "priority", "state", "received_at", "missing",
-				     "owner", "customer", "product", "problem", "need", "fault_type", "event", NULL };
+				     "option", "expected", "owner", "customer", "product", "problem", "need", "fault_type", "event", NULL };
 
 static bool root_known(struct str path)
 {
@@ -74,7 +76,9 @@ static enum verdict template_read(struct notification_template *template, struct
 
 		if (name.n == 0 && !line.p)
 			break;
-		if (str_is(name, "subject") && line.p && !template->subject.p)
+		if (str_is(name, "task") && line.p && !template->task.p)
+			template->task = str_trim(line);
+		else if (str_is(name, "subject") && line.p && !template->subject.p)
 			template->subject = str_trim(line);
 		else if (str_is(name, "version") && line.p && str_int64(str_trim(line), &number) && number > 0 && number < 1000000)
 			template->version = (int32_t)number;
@@ -147,6 +151,14 @@ static enum verdict file_read(struct notification_catalogue *catalogue, const st
 	return template_read(template, text, file->path, fault);
 }
 
+static int compare_words(const void *a, const void *b)
+{
+	const struct notification_word *x = a, *y = b;
+	int order = str_cmp(x->locale, y->locale);
+
+	return order ? order : str_cmp(x->key, y->key);
+}
+
 static bool text_uses(struct str text, struct str path)
 {
 	while (text.n) {
@@ -195,6 +207,9 @@ static enum verdict catalogue_check(const struct notification_catalogue *catalog
 						 STR_ARG(a->name), STR_ARG(a->locale));
 			if (same_placeholders(a, b, fault))
 				return FATAL;
+			if (!str_eq(a->task, b->task))
+				return fault_set(fault, FATAL, "deploy/templates/%.*s/%.*s.txt: task is another one than that of %.*s",
+						 STR_ARG(locale), STR_ARG(a->name), STR_ARG(a->locale));
 		}
 		for (size_t i = 0; i < catalogue->word_count; i++)
 			if (!notification_word(catalogue, locale, catalogue->words[i].key).p)
@@ -214,6 +229,9 @@ enum verdict notification_catalogue_load(const struct embed_file *files, size_t 
 
 	for (size_t i = 0; i < count && verdict == OK; i++)
 		verdict = file_read(catalogue, &files[i], fault);
+	if (verdict == OK && catalogue->word_count)
+		qsort(catalogue->words, catalogue->word_count, sizeof(*catalogue->words), compare_words);
+	catalogue->sorted = true;
 	if (verdict == OK)
 		verdict = catalogue_check(catalogue, fault);
 	if (verdict == OK)
@@ -242,10 +260,26 @@ const struct notification_template *notification_template_find(const struct noti
 
 struct str notification_word(const struct notification_catalogue *catalogue, struct str locale, struct str key)
 {
-	for (size_t i = 0; i < catalogue->word_count; i++)
-		if (str_eq(catalogue->words[i].key, key) && str_eq(catalogue->words[i].locale, locale))
-			return catalogue->words[i].text;
-	return STR_NONE;
+	const struct notification_word wanted = { .locale = locale, .key = key };
+	const struct notification_word *word = NULL;
+
+	/* Sorted once all are read; until then there are few. */
+	if (catalogue->sorted && catalogue->word_count)
+		word = bsearch(&wanted, catalogue->words, catalogue->word_count, sizeof(*catalogue->words), compare_words);
+	for (size_t i = 0; !catalogue->sorted && !word && i < catalogue->word_count; i++)
+		if (compare_words(&wanted, &catalogue->words[i]) == 0)
+			word = &catalogue->words[i];
+	return word ? word->text : STR_NONE;
+}
+
+static bool chinese_of_taiwan(struct str language)
+{
+	static const char *const tags[] = { "zh-Hant", "zh-TW", "zh-HK", "zh-MO" };
+
+	for (size_t i = 0; i < array_count(tags); i++)
+		if (str_starts(language, str_of(tags[i])))
+			return true;
+	return false;
 }
 
 struct str notification_locale(const struct notification_catalogue *catalogue, struct str language, struct str fallback)
@@ -255,8 +289,13 @@ struct str notification_locale(const struct notification_catalogue *catalogue, s
 	for (size_t i = 0; language.n && i < catalogue->locale_count; i++)
 		if (str_eq(catalogue->locales[i], language))
 			return catalogue->locales[i];
-	if (str_is(base, "zh") && str_starts(fallback, STR("zh")))
-		return fallback;
+	if (chinese_of_taiwan(language))
+		language = STR("zh-TW");
+	else if (str_is(base, "zh"))
+		language = str_starts(fallback, STR("zh")) && language.n == 2 ? fallback : STR("zh-CN");
+	for (size_t i = 0; i < catalogue->locale_count; i++)
+		if (str_eq(catalogue->locales[i], language))
+			return catalogue->locales[i];
 	for (size_t i = 0; base.n && i < catalogue->locale_count; i++) {
 		struct str own = catalogue->locales[i];
 

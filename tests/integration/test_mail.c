@@ -77,6 +77,7 @@ static struct mail request(struct desk *desk, const char *language)
 	if (!desk_until(desk, is_requested, &mail))
 		desk_fail(desk, mail.ticket, "the acknowledgement is not requested");
 	scene_text_is(desk, mail.requested, "channel", "email");
+	scene_text_is(desk, mail.requested, "rule", "acknowledge");
 	scene_text_is(desk, mail.requested, "address", mail.address);
 	return mail;
 }
@@ -96,6 +97,7 @@ static void expect_end(struct desk *desk, struct mail *mail, const char *name)
 	if (!desk_until(desk, has_ended, mail) || strcmp(mail->ended->name, name) != 0)
 		desk_fail(desk, mail->ticket, "the acknowledgement has not ended as %s", name);
 	scene_text_is(desk, mail->ended, "message", record_text(mail->requested, "message"));
+	scene_text_is(desk, mail->ended, "rule", "acknowledge");
 }
 
 /* Ends of one message, over all that is in the log. */

@@ -98,13 +98,13 @@ static void settings(void **unused)
 	for (size_t i = 0; i < array_count(rows); i++) {
 		const struct notification_conf conf = { .smtp_url = rows[i].url, .smtp_from = rows[i].from, .smtp_tls = rows[i].tls,
 							.smtp_parallel = 1 };
-		struct notification_mail *mail = NULL;
+		struct notification_carrier *carrier = NULL;
 		struct fault fault = FAULT_NONE;
-		enum verdict verdict = notification_mail_new(&conf, &mail, &fault);
+		enum verdict verdict = notification_carrier_new(&conf, &carrier, &fault);
 
 		assert_int_equal(verdict, rows[i].says ? FATAL : OK);
 		assert_true(!rows[i].says || strstr(fault.text, rows[i].says));
-		notification_mail_free(mail);
+		notification_carrier_free(carrier);
 	}
 }
 
@@ -192,27 +192,27 @@ static void transfer(const char *rcpt, enum notification_outcome want, const cha
 	struct server server;
 	char url[64];
 	struct notification_conf conf = { .smtp_url = url, .smtp_from = "desk@example.com", .smtp_timeout = 5 * SECOND, .smtp_parallel = 1 };
-	struct notification_mail *mail = NULL;
+	struct notification_carrier *carrier = NULL;
 	struct fault fault = FAULT_NONE;
 	time_t limit = time(NULL) + 10;
 
 	server_open(&server, rcpt);
 	snprintf(url, sizeof(url), "smtp://127.0.0.1:%d/desk", server.port);
-	assert_int_equal(notification_mail_new(&conf, &mail, &fault), OK);
-	assert_true(notification_mail_put(mail, &letter));
+	assert_int_equal(notification_carrier_new(&conf, &carrier, &fault), OK);
+	assert_true(notification_carrier_put(carrier, &letter));
 	/* The same letter put in twice is one letter. */
-	assert_true(notification_mail_put(mail, &letter));
-	assert_int_equal(notification_mail_count(mail), 1);
-	assert_true(notification_mail_has(mail, STR("AC-1.m1")));
-	assert_false(notification_mail_has(mail, STR("AC-1.m2")));
-	while (!notification_mail_result(mail) && time(NULL) < limit) {
+	assert_true(notification_carrier_put(carrier, &letter));
+	assert_int_equal(notification_carrier_count(carrier), 1);
+	assert_true(notification_carrier_has(carrier, STR("AC-1.m1")));
+	assert_false(notification_carrier_has(carrier, STR("AC-1.m2")));
+	while (!notification_carrier_result(carrier) && time(NULL) < limit) {
 		server_turn(&server);
 	}
-	struct pollfd fd = { notification_mail_fd(mail), POLLIN, 0 };
+	struct pollfd fd = { notification_carrier_fd(carrier), POLLIN, 0 };
 	assert_int_equal(poll(&fd, 1, 1000), 1);
-	notification_mail_turn(mail);
+	notification_carrier_turn(carrier);
 	assert_int_equal(poll(&fd, 1, 0), 0);
-	const struct notification_result *result = notification_mail_result(mail);
+	const struct notification_result *result = notification_carrier_result(carrier);
 	assert_non_null(result);
 	if (result->outcome != want)
 		fail_msg("outcome %d: %s", (int)result->outcome, result->reason);
@@ -223,9 +223,9 @@ static void transfer(const char *rcpt, enum notification_outcome want, const cha
 		assert_non_null(strstr(server.data, "Message-ID: <AC-1.m1@example.com>"));
 		assert_non_null(strstr(server.data, "bGluZQ0KLg0KZW5kDQo="));
 	}
-	notification_mail_result_done(mail);
-	assert_int_equal(notification_mail_count(mail), 0);
-	notification_mail_free(mail);
+	notification_carrier_result_done(carrier);
+	assert_int_equal(notification_carrier_count(carrier), 0);
+	notification_carrier_free(carrier);
 	server_close(&server);
 }
 
@@ -247,20 +247,20 @@ static void nobody_there(void **unused)
 {
 	const struct notification_conf conf = { .smtp_url = "smtp://127.0.0.1:1", .smtp_from = "a@b", .smtp_timeout = SECOND,
 						.smtp_parallel = 1 };
-	struct notification_mail *mail = NULL;
+	struct notification_carrier *carrier = NULL;
 	struct fault fault = FAULT_NONE;
 	struct pollfd fd = { .events = POLLIN };
 
 	(void)unused;
-	assert_int_equal(notification_mail_new(&conf, &mail, &fault), OK);
-	assert_true(notification_mail_put(mail, &letter));
-	fd.fd = notification_mail_fd(mail);
+	assert_int_equal(notification_carrier_new(&conf, &carrier, &fault), OK);
+	assert_true(notification_carrier_put(carrier, &letter));
+	fd.fd = notification_carrier_fd(carrier);
 	assert_int_equal(poll(&fd, 1, 10000), 1);
-	assert_non_null(notification_mail_result(mail));
-	assert_int_equal(notification_mail_result(mail)->outcome, OUTCOME_TEMPORARY);
-	notification_mail_result_later(mail);
-	assert_non_null(notification_mail_result(mail));
-	notification_mail_free(mail);
+	assert_non_null(notification_carrier_result(carrier));
+	assert_int_equal(notification_carrier_result(carrier)->outcome, OUTCOME_TEMPORARY);
+	notification_carrier_result_later(carrier);
+	assert_non_null(notification_carrier_result(carrier));
+	notification_carrier_free(carrier);
 }
 
 /* A server that says nothing holds up neither the caller nor the stop. */
@@ -270,7 +270,7 @@ static void silent_server(void **unused)
 	char url[64];
 	const struct notification_conf conf = { .smtp_url = url, .smtp_from = "a@b", .smtp_timeout = 60 * SECOND, .smtp_parallel = 1 };
 	struct notification_letter second = letter;
-	struct notification_mail *mail = NULL;
+	struct notification_carrier *carrier = NULL;
 	struct fault fault = FAULT_NONE;
 	time_t begin = time(NULL);
 
@@ -278,18 +278,18 @@ static void silent_server(void **unused)
 	second.id = STR("AC-1.m2");
 	server_open(&server, "250 known\r\n");
 	snprintf(url, sizeof(url), "smtp://127.0.0.1:%d", server.port);
-	assert_int_equal(notification_mail_new(&conf, &mail, &fault), OK);
-	assert_true(notification_mail_put(mail, &letter));
+	assert_int_equal(notification_carrier_new(&conf, &carrier, &fault), OK);
+	assert_true(notification_carrier_put(carrier, &letter));
 	struct pollfd fd = { server.listener, POLLIN, 0 };
 	assert_int_equal(poll(&fd, 1, 5000), 1);
 	/* The first is with the server, the second waits; only what waits is dropped, and only of its lane. */
-	assert_true(notification_mail_put(mail, &second));
-	notification_mail_drop(mail, 4);
-	assert_int_equal(notification_mail_count(mail), 2);
-	notification_mail_drop(mail, 3);
-	assert_true(notification_mail_has(mail, letter.id));
-	assert_false(notification_mail_has(mail, second.id));
-	notification_mail_free(mail);
+	assert_true(notification_carrier_put(carrier, &second));
+	notification_carrier_drop(carrier, 4, false);
+	assert_int_equal(notification_carrier_count(carrier), 2);
+	notification_carrier_drop(carrier, 3, false);
+	assert_true(notification_carrier_has(carrier, letter.id));
+	assert_false(notification_carrier_has(carrier, second.id));
+	notification_carrier_free(carrier);
 	assert_true(time(NULL) - begin < 5);
 	server_close(&server);
 }
@@ -299,23 +299,23 @@ static void bounded(void **unused)
 {
 	const struct notification_conf conf = { .smtp_url = "smtp://127.0.0.1:1", .smtp_from = "a@b", .smtp_timeout = SECOND,
 						.smtp_parallel = 1 };
-	struct notification_mail *mail = NULL;
+	struct notification_carrier *carrier = NULL;
 	struct fault fault = FAULT_NONE;
 	size_t taken = 0;
 	char id[32];
 
 	(void)unused;
-	assert_int_equal(notification_mail_new(&conf, &mail, &fault), OK);
+	assert_int_equal(notification_carrier_new(&conf, &carrier, &fault), OK);
 	for (int i = 0; i < 1000; i++) {
 		struct notification_letter one = letter;
 
 		snprintf(id, sizeof(id), "AC-1.m%d", i);
 		one.id = str_of(id);
-		taken += notification_mail_put(mail, &one);
+		taken += notification_carrier_put(carrier, &one);
 	}
 	assert_int_equal(taken, 512);
-	assert_int_equal(notification_mail_count(mail), 512);
-	notification_mail_free(mail);
+	assert_int_equal(notification_carrier_count(carrier), 512);
+	notification_carrier_free(carrier);
 }
 
 int main(void)

@@ -165,7 +165,7 @@ static void locales(void **unused)
 	const struct {
 		const char *language, *want;
 	} rows[] = { { NULL, "zh-CN" }, { "", "zh-CN" }, { "en", "en" }, { "en-GB", "en" }, { "zh", "zh-CN" }, { "zh-TW", "zh-TW" },
-		     { "zh-HK", "zh-CN" }, { "de", "zh-CN" } };
+		     { "zh-HK", "zh-TW" }, { "zh-Hans-SG", "zh-CN" }, { "zh-Hant", "zh-TW" }, { "de", "zh-CN" } };
 	struct notification_catalogue *catalogue = NULL;
 	struct fault fault = FAULT_NONE;
 
