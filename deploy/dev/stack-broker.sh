@@ -62,7 +62,7 @@ kafka_define() {
 		fi
 	fi
 	# Its shutdown takes a second or two; when it does not come to an end, a killed Kafka recovers its logs at the next start.
-	ask define broker rank=1 patience=20 ready="${brokers##*:}" -- "$java" -Xms256m -Xmx512m -XX:+UseSerialGC \
+	ask define broker rank=1 patience=20 ready="${brokers##*:}" -- "$java" -Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
 		-Dorg.slf4j.simpleLogger.showDateTime=true \
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS" -cp "$lib/*" kafka.Kafka "$dir/conf/kafka.properties"
 }
