@@ -10,6 +10,8 @@
 
 #include <sodium.h>
 
+#include "common/base/hash.h"
+
 static void hash_part(crypto_generichash_state *state, struct str part)
 {
 	unsigned char length[8];
@@ -45,9 +47,12 @@ struct ident ident_claim(struct str source, struct str id)
 	return hash_parts("aftercare claim 1", parts, array_count(parts));
 }
 
-struct str ident_ticket(const struct ident *claim, char text[static IDENT_TICKET])
+static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+struct str ident_ticket(const struct ident *claim, struct str id, int32_t lanes, char text[static IDENT_TICKET])
 {
-	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	int32_t wanted = hash_partition(id, lanes);
+	unsigned end;
 	char *p = text;
 
 	/* 80 bits are 16 digits of five bits, from the most significant on. */
@@ -62,7 +67,16 @@ struct str ident_ticket(const struct ident *claim, char text[static IDENT_TICKET
 		*p++ = digits[pair >> (11 - bit % 8) & 31];
 	}
 	*p = '\0';
-	return (struct str){ text, (size_t)(p - text) };
+	struct str ticket = { text, (size_t)(p - text) };
+
+	/* One in `lanes` fits. With so many lanes that none of the 1,024 does, any lane is as good. */
+	end = (unsigned)claim->bytes[8] << 8 | claim->bytes[9];
+	for (unsigned i = 0; i < 1024 && hash_partition(ticket, lanes) != wanted; i++) {
+		end++;
+		p[-2] = digits[end >> 5 & 31];
+		p[-1] = digits[end & 31];
+	}
+	return ticket;
 }
 
 struct str ident_event(struct str writer, struct str cause, int64_t ordinal, char text[static IDENT_EVENT])

@@ -13,10 +13,13 @@ struct ident {
 
 /* 128 bits of (CloudEvents source, id): the key by which repeats are known. */
 struct ident ident_claim(struct str source, struct str id);
-/* The ticket that a first claim opens: "AC-7K2M-0931-X4QT-9RBD", Crockford base 32 of 80 bits of its ident_claim.
- * At most IDENT_TICKET bytes with terminator. */
+/* The ticket that a first claim opens: "AC-7K2M-0931-X4QT-9RBD", Crockford base 32 of 80 bits of its ident_claim, the last
+ * two digits moved on until its lane is the partition of the claim's id: all that the customer's side says of a ticket
+ * has that id as its key, so one partition of the input is one lane of the log. At most IDENT_TICKET bytes with terminator. */
 #define IDENT_TICKET 24
-struct str ident_ticket(const struct ident *claim, char text[static IDENT_TICKET]);
+struct str ident_ticket(const struct ident *claim, struct str id, int32_t lanes, char text[static IDENT_TICKET]);
+/* All of it but those two digits: what is known of it without the number of lanes. */
+#define IDENT_TICKET_PREFIX 20
 /* Id of a fact: UUID-shaped (version 8), from what caused it and which of its facts this is. Deterministic, so that a
  * batch done again says the same. At most IDENT_EVENT bytes with terminator. */
 #define IDENT_EVENT 37

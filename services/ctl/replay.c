@@ -35,6 +35,7 @@ struct replay {
 	} *cases;
 	uint32_t *by_id;              /* open table: id of the request -> case index + 1 */
 	size_t by_id_slots;
+	int32_t lanes;
 	uint64_t in_flight;           /* requests sent and not yet registered */
 	bool broken;
 };
@@ -146,7 +147,7 @@ static void cases_name(struct replay *replay)
 		struct replay_case *of = &replay->cases[row->case_index];
 		struct str key = row_identity(replay, row, "request.submitted", of->id);
 		struct ident ident = ident_claim(str_of(replay->map->source), key);
-		of->ticket = ident_ticket(&ident, of->ticket_text);
+		of->ticket = ident_ticket(&ident, key, replay->lanes, of->ticket_text);
 		replay->by_id[id_slot(replay, key)] = row->case_index + 1;
 	}
 }
@@ -279,7 +280,7 @@ static rd_kafka_t *client_open(struct replay *replay, bool reader)
 }
 
 /* Every lane of the log from its beginning, so that a replay done again finds its tickets; no group is joined. */
-static bool reader_assign(rd_kafka_t *reader)
+static bool reader_assign(rd_kafka_t *reader, int32_t *ret_lanes)
 {
 	const struct rd_kafka_metadata *metadata = NULL;
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(reader, "aftercare.tickets", NULL);
@@ -288,6 +289,7 @@ static bool reader_assign(rd_kafka_t *reader)
 	if (error)
 		return ctl_fail(2, "brokers: %s", rd_kafka_err2str(error)) == 0;
 	rd_kafka_topic_partition_list_t *lanes = rd_kafka_topic_partition_list_new(16);
+	*ret_lanes = metadata->topics[0].partition_cnt;
 	for (int i = 0; i < metadata->topics[0].partition_cnt && !error; i++) {
 		int64_t low = 0, high = 0;
 		error = rd_kafka_query_watermark_offsets(reader, "aftercare.tickets", i, &low, &high, 10000);
@@ -306,12 +308,12 @@ int replay_send(struct ctl *ctl, const struct replay_map *map, const struct repl
 	replay.cases = arena_zero(&ctl->arena, (log->case_count + 1) * sizeof(*replay.cases));
 	replay.by_id_slots = 2 * log->case_count + 1;
 	replay.by_id = arena_zero(&ctl->arena, replay.by_id_slots * sizeof(*replay.by_id));
-	cases_name(&replay);
 	replay.producer = client_open(&replay, false);
 	replay.reader = client_open(&replay, true);
 	int status = 2;
-	if (replay.producer && replay.reader && reader_assign(replay.reader)) {
+	if (replay.producer && replay.reader && reader_assign(replay.reader, &replay.lanes)) {
 		rd_kafka_poll_set_consumer(replay.reader);
+		cases_name(&replay);
 		status = replay_rows(&replay, rate);
 		if (rd_kafka_flush(replay.producer, 60000) || replay.progress.failed)
 			status = ctl_fail(2, "the broker has not accepted everything; run the same replay again, nothing is doubled");

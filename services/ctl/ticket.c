@@ -79,7 +79,9 @@ int ctl_ticket(struct ctl *ctl, int argc, char **argv)
 	if (arguments.event) {
 		struct ident ident = ident_claim(str_of(arguments.source), str_of(arguments.event));
 
-		view.id = str_copy(&ctl->arena, ident_ticket(&ident, text));
+		/* Its last digits follow the lanes; what stands before them finds it in intake's register. */
+		view.id = str_copy(&ctl->arena, ident_ticket(&ident, str_of(arguments.event), 1, text));
+		view.id.n = IDENT_TICKET_PREFIX;
 	} else {
 		char *upper = arena_copy(&ctl->arena, arguments.id, strlen(arguments.id) + 1);
 

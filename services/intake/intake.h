@@ -164,7 +164,7 @@ struct str intake_quotable(struct str s);
 
 /* ---- wire ---- */
 /* Reads what deciding needs from an item that check has parsed. `claim` is zeroed. */
-void intake_decode(struct claim *claim, struct item *item, const struct claim_type *type, struct arena *arena);
+void intake_decode(struct claim *claim, struct item *item, const struct claim_type *type, int32_t lanes, struct arena *arena);
 struct registration {
 	const struct ticket *ticket;   /* state, kind, policies, ... as registered */
 	bool kind_unknown;

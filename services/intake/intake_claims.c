@@ -353,7 +353,7 @@ static size_t decode(struct intake *intake, struct batch *batch, struct claim *c
 		if (item->refused)
 			continue;
 		claims[count] = (struct claim){ 0 };
-		intake_decode(&claims[count], item, intake_type(intake, item->event.name, batch->arena), batch->arena);
+		intake_decode(&claims[count], item, intake_type(intake, item->event.name, batch->arena), worker_lanes(batch->worker), batch->arena);
 		*ret_approvals = *ret_approvals || claims[count].approval;
 		*ret_people = *ret_people || claims[count].approval || claims[count].by.p;
 		count++;

@@ -348,7 +348,7 @@ enum verdict intake_directory(struct intake *intake, struct batch *batch, struct
 
 		if (!item->refused)
 			intake_decode(&flow.claims[flow.count++], item,
-				      intake_type(intake, item->event.name, batch->arena), batch->arena);
+				      intake_type(intake, item->event.name, batch->arena), worker_lanes(batch->worker), batch->arena);
 	}
 	if (flow.count == 0)
 		return OK;

@@ -93,30 +93,31 @@ static struct str thing_id(const struct claim_type *type, const struct event *ev
 	return event->subject.p && event->subject.n > 0 ? event->subject : event->id;
 }
 
-static void name_origin(struct claim *claim, const struct doc *doc, uint32_t request, struct arena *arena)
+static void name_origin(struct claim *claim, const struct doc *doc, uint32_t request, int32_t lanes, struct arena *arena)
 {
 	char *text = arena_alloc(arena, IDENT_TICKET);
+	struct str id = member(doc, request, STR("id"), arena);
 
-	claim->origin = ident_claim(member(doc, request, STR("source"), arena), member(doc, request, STR("id"), arena));
+	claim->origin = ident_claim(member(doc, request, STR("source"), arena), id);
 	claim->by_origin = true;
-	claim->id = ident_ticket(&claim->origin, text);
+	claim->id = ident_ticket(&claim->origin, id, lanes, text);
 }
 
 /* A call is a thing of the desk also where it names a ticket. */
-static void name_mentioned(struct claim *claim, struct arena *arena)
+static void name_mentioned(struct claim *claim, int32_t lanes, struct arena *arena)
 {
 	const struct doc *doc = &claim->item->event.doc;
 	uint32_t request = doc_member(doc, 0, STR("request"));
 
 	claim->mentioned = member(doc, 0, STR("ticket"), arena);
 	if (!claim->mentioned.p && request > 0 && doc_type(doc, request) == DOC_OBJECT) {
-		name_origin(claim, doc, request, arena);
+		name_origin(claim, doc, request, lanes, arena);
 		claim->mentioned = claim->id;
 	}
 	claim->id = thing_id(claim->type, &claim->item->event, arena);
 }
 
-static void name_ticket(struct claim *claim, struct arena *arena)
+static void name_ticket(struct claim *claim, int32_t lanes, struct arena *arena)
 {
 	const struct event *event = &claim->item->event;
 	const struct doc *doc = &event->doc;
@@ -129,7 +130,7 @@ static void name_ticket(struct claim *claim, struct arena *arena)
 	if (!claim->id.p && event->subject.n > 0 && (!either || str_starts(event->subject, STR("AC-"))))
 		claim->id = event->subject;
 	if (!claim->id.p && doc_type(doc, request) == DOC_OBJECT && request > 0)
-		name_origin(claim, doc, request, arena);
+		name_origin(claim, doc, request, lanes, arena);
 	if (claim->id.p || !either)
 		return;
 	claim->id = intake_ticket_prefix(member(doc, 0, claim->type->member, arena));
@@ -139,14 +140,14 @@ static void name_ticket(struct claim *claim, struct arena *arena)
 	claim->id = thing_id(claim->type, event, arena);
 }
 
-void intake_decode(struct claim *claim, struct item *item, const struct claim_type *type, struct arena *arena)
+void intake_decode(struct claim *claim, struct item *item, const struct claim_type *type, int32_t lanes, struct arena *arena)
 {
 	const struct event *event = &item->event;
 
 	claim->item = item;
 	claim->type = type;
 	claim->ident = ident_claim(event->source, event->id);
-	(void)ident_ticket(&claim->ident, claim->own);
+	(void)ident_ticket(&claim->ident, event->id, lanes, claim->own);
 	switch (type->about) {
 	case ABOUT_REQUEST:
 		claim->id = str_of(claim->own);
@@ -154,7 +155,7 @@ void intake_decode(struct claim *claim, struct item *item, const struct claim_ty
 		break;
 	case ABOUT_TICKET:
 	case ABOUT_EITHER:
-		name_ticket(claim, arena);
+		name_ticket(claim, lanes, arena);
 		break;
 	case ABOUT_POLICY:
 		claim->approval = decode_approval(&event->doc, arena);
@@ -166,7 +167,7 @@ void intake_decode(struct claim *claim, struct item *item, const struct claim_ty
 		claim->id = thing_id(type, event, arena);
 		break;
 	case ABOUT_CALL:
-		name_mentioned(claim, arena);
+		name_mentioned(claim, lanes, arena);
 		break;
 	case ABOUT_ENTITY:
 	case ABOUT_PRESENCE:

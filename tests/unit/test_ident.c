@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/hash.h"
 #include "common/io/ident.h"
 
 static const struct {
@@ -37,7 +38,7 @@ static void test_fixed_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < array_count(claims); i++) {
 		struct ident ident = ident_claim(claims[i].source, claims[i].id);
-		struct str ticket = ident_ticket(&ident, text);
+		struct str ticket = ident_ticket(&ident, claims[i].id, 1, text);
 
 		hex_of(&ident, hex);
 		assert_string_equal(hex, claims[i].hex);
@@ -74,8 +75,30 @@ static void test_ticket_digits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < array_count(rows); i++) {
-		(void)ident_ticket(&rows[i].ident, text);
+		(void)ident_ticket(&rows[i].ident, STR(""), 1, text);
 		assert_string_equal(text, rows[i].want);
+	}
+}
+
+/* All that names the first claim as its key comes from one partition; so does its ticket's lane. */
+static void test_ticket_lane_is_the_partition_of_the_claim(void **state)
+{
+	static const int32_t lanes[] = { 1, 2, 12, 50 };
+	char id[32], text[IDENT_TICKET], again[IDENT_TICKET], plain[IDENT_TICKET];
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		int32_t count = lanes[i % 4];
+
+		(void)snprintf(id, sizeof(id), "call-%d", i);
+		struct ident ident = ident_claim(STR("crm"), str_of(id));
+		struct str ticket = ident_ticket(&ident, str_of(id), count, text);
+
+		assert_int_equal(hash_partition(ticket, count), hash_partition(str_of(id), count));
+		(void)ident_ticket(&ident, str_of(id), count, again);
+		assert_string_equal(text, again);
+		(void)ident_ticket(&ident, str_of(id), 1, plain);
+		assert_memory_equal(text, plain, IDENT_TICKET_PREFIX);
 	}
 }
 
@@ -105,6 +128,7 @@ int main(void)
 		cmocka_unit_test(test_fixed_values),
 		cmocka_unit_test(test_parts_do_not_run_together),
 		cmocka_unit_test(test_ticket_digits),
+		cmocka_unit_test(test_ticket_lane_is_the_partition_of_the_claim),
 		cmocka_unit_test(test_fact_ids),
 	};
 
