@@ -52,6 +52,13 @@ static bool add_part(struct duration *sum, const struct unit *unit, int64_t numb
 	int64_t months;
 	int64_t us;
 
+	if (!unit->in_time && unit->months == 0) {
+		int64_t days;
+
+		if (__builtin_mul_overflow(number, unit->us / DAY, &days) ||
+		    __builtin_add_overflow(sum->days, days, &sum->days))
+			return false;
+	}
 	return !__builtin_mul_overflow(number, (int64_t)unit->months, &months) &&
 	       !__builtin_add_overflow(sum->months, months, &sum->months) &&
 	       !__builtin_mul_overflow(number, unit->us, &us) && !__builtin_add_overflow(us, fraction_us, &us) &&

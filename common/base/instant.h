@@ -22,6 +22,7 @@ typedef int64_t instant;
 struct duration {
 	int32_t months;  /* years count twelve */
 	int64_t us;      /* weeks, days (24 h), hours, minutes, seconds */
+	int32_t days;    /* how many of those days were written as days or weeks: they count open or not (base/calendar.h) */
 };
 
 /* RFC 3339 with zone ("Z" or "+08:00"); 1 to 9 digits of a second, cut to microseconds; years 0001-9999; a leap

@@ -49,6 +49,17 @@ struct permission {
 	struct strings roles;
 };
 
+struct policy;
+/* Whether evidence that is seen in attributes alone is there: a field that says something (a blank text does not), a
+ * condition that holds, one of several such. False for all other evidence. */
+bool evidence_seen(const struct evidence *evidence, const struct value *vector, instant now);
+/* What the guards of a claim find missing, in words of both languages; absent: nothing. `met` says of each piece of evidence
+ * whether it is there. */
+struct str guards_missing(const struct policy *const *policies, size_t policy_count, struct str claim,
+			  const struct value *vector, instant now,
+			  bool (*met)(const struct policy *policy, const struct evidence *evidence, const void *userdata),
+			  const void *userdata, struct arena *arena);
+
 /* ---- actions (section 7) ---- */
 enum action_type {
 	ACTION_NOTIFY, ACTION_ESCALATE, ACTION_TASK, ACTION_FLAG, ACTION_PRIORITY, ACTION_REQUIRE_SPARE, ACTION_OPEN,
@@ -79,6 +90,7 @@ enum limit_type { LIMIT_DURATION, LIMIT_EVENT };
 struct limit {
 	enum limit_type type;
 	struct duration duration;
+	struct str text;             /* LIMIT_DURATION: as the document writes it */
 	uint32_t attribute;          /* LIMIT_EVENT: the attribute of the start event that holds the instant */
 };
 struct clock_warning {
@@ -89,10 +101,11 @@ struct clock_warning {
  * a ticket has at most one clock of a name and policy, of the first rule whose match holds. */
 struct clock_rule {
 	struct str name;
+	bool desk;                   /* runs for a thing of the desk (base/desk.h), not for a ticket */
 	struct match match;
 	struct trigger start, stop, cancel, restart_on;
 	struct limit limit;
-	struct str calendar;         /* "24x7" */
+	struct str calendar;         /* of the clock, else of the policy; "24x7": always open */
 	state_set pause_in;
 	const struct clock_warning *warnings;
 	size_t warning_count;

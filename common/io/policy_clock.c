@@ -4,6 +4,7 @@
  * table of the public contract. Must refuse every kind of clock that sla does not carry out yet. */
 #include <string.h>
 
+#include "common/base/desk.h"
 #include "common/io/policy_inner.h"
 
 /* What an event name implies beyond the fact. */
@@ -22,10 +23,7 @@ static const struct {
 	{ "spare.issued", "ticket.spare_issued", NOTHING },
 	{ "install.done", "ticket.installed", NOTHING },
 };
-/* Families that happen on the desk and not in a ticket. */
-static const char *const desk[] = { "call.", "project.", "warranty_card.", "vulnerability.", "patch.", NULL };
-
-/* The fact that an event name stands for; absent when it is none of a ticket. */
+/* The fact of a ticket, or the event of the desk, that an event name stands for; absent when it is none. */
 static struct str find_event(struct compile *compile, struct str event, enum implied *ret_implied)
 {
 	struct str fact;
@@ -37,7 +35,7 @@ static struct str find_event(struct compile *compile, struct str event, enum imp
 			*ret_implied = events[i].implied;
 			return str_of(events[i].fact);
 		}
-	if (words_have(compile, &words_fact, event))
+	if (words_have(compile, &words_fact, event) || desk_event_of(event))
 		return event;
 	/* "return.done" -> ticket.return_done, "assigned" -> ticket.assigned */
 	fact = str_format(compile->arena, "ticket.%.*s", STR_ARG(event));
@@ -51,12 +49,17 @@ static struct str find_event(struct compile *compile, struct str event, enum imp
 static const char *near_event(struct compile *compile, struct str event)
 {
 	size_t count = 0;
+	size_t things = 0;
 	const char **names;
 	size_t used = 0;
 
 	while (words_fact.items[count])
 		count++;
-	names = arena_zero(compile->arena, (count + array_count(events) + 1) * sizeof(*names));
+	while (desk_events[things].name)
+		things++;
+	names = arena_zero(compile->arena, (count + things + array_count(events) + 1) * sizeof(*names));
+	for (size_t i = 0; i < things; i++)
+		names[used++] = desk_events[i].name;
 	for (size_t i = 0; i < array_count(events); i++)
 		names[used++] = events[i].event;
 	for (size_t i = 0; i < count; i++)
@@ -71,12 +74,6 @@ static struct str fact_of_event(struct compile *compile, const struct place *at,
 	struct str fact = find_event(compile, event, ret_implied);
 	const char *near;
 
-	for (const char *const *p = desk; *p && !fact.p; p++)
-		if (str_starts(event, str_of(*p))) {
-			complain(compile, at, "this version of Aftercare does not carry out clocks over \"%.*s\" yet",
-				 STR_ARG(event));
-			return STR_NONE;
-		}
 	near = fact.p ? NULL : near_event(compile, event);
 	if (near)
 		complain(compile, at, "\"%.*s\" is no event that a clock can name (did you mean %s?)", STR_ARG(event),
@@ -149,6 +146,40 @@ static struct trigger read_trigger(struct compile *compile, const struct place *
 	return trigger;
 }
 
+/* The kinds of thing that a trigger is about; "ticket" for facts of tickets. */
+static void collect_subjects(const struct trigger *trigger, const char **subjects, size_t *count)
+{
+	const struct desk_event *event = trigger->fact.p ? desk_event_of(trigger->fact) : NULL;
+	const char *subject = event ? event->kind : "ticket";
+
+	for (size_t i = 0; i < trigger->part_count; i++)
+		collect_subjects(&trigger->parts[i], subjects, count);
+	if (!trigger->fact.p)
+		return;
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp(subjects[i], subject) == 0)
+			return;
+	if (*count < 2)
+		subjects[(*count)++] = subject;
+}
+
+/* A clock belongs to one ticket or to one thing; its start says to which. */
+static void read_subject(struct compile *compile, const struct place *at, struct clock_rule *clock)
+{
+	const struct trigger *triggers[] = { &clock->start, &clock->stop, &clock->cancel, &clock->restart_on };
+	const char *subjects[2];
+	size_t count = 0;
+
+	for (size_t i = 0; i < array_count(triggers); i++)
+		collect_subjects(triggers[i], subjects, &count);
+	if (count > 1)
+		complain(compile, at, "a clock runs for one %s or for one %s, never for both: its start, stop, cancel and "
+			 "restart_on must all be about the same", subjects[0], subjects[1]);
+	clock->desk = count > 0 && strcmp(subjects[0], "ticket") != 0;
+	if (clock->desk && clock->pause_in)
+		complain(compile, at, "only a ticket has states in which its clocks pause; this is a clock of a %s", subjects[0]);
+}
+
 /* {"event": "promised.until"}: the time that the starting event brings with it. */
 static void read_event_limit(struct compile *compile, const struct place *at, const struct trigger *start,
 			     struct limit *limit)
@@ -187,6 +218,7 @@ static void read_limit(struct compile *compile, const struct place *at, const st
 		return;
 	if (!json_is_object(at->value)) {
 		limit->type = LIMIT_DURATION;
+		limit->text = str_copy(compile->arena, str_of(json_string_value(at->value)));
 		if (read_duration(compile, at, &limit->duration) && limit->duration.months == 0 &&
 		    limit->duration.us == 0)
 			complain(compile, at, "a limit of nothing: what must happen at once is no clock");
@@ -272,13 +304,12 @@ static void read_clock(struct compile *compile, const struct place *at, struct c
 		*triggers[i].trigger = read_trigger(compile, &place, automatic_counts, 0);
 	}
 	read_limit(compile, &limit, &clock->start, &clock->limit);
-	clock->calendar = calendar.value ? read_text(compile, &calendar) : STR_NONE;
-	if (calendar.value && !str_is(clock->calendar, "24x7"))
-		complain(compile, &calendar, "this version of Aftercare knows only the calendar \"24x7\"");
+	clock->calendar = calendar.value ? read_calendar_name(compile, &calendar) : STR_NONE;
 	if (json_array_size(pause_in.value) > 0 || json_is_string(pause_in.value))
 		clock->pause_in = read_states(compile, &pause_in, NULL);
 	if (clock->pause_in & STATE_BIT(STATE_WAITING_INTERNAL))
 		complain(compile, &pause_in, "waiting inside the company pauses no clock (C090)");
+	read_subject(compile, at, clock);
 	read_warnings(compile, &warn, clock);
 	clock->on_warn = read_actions_of(compile, at, "on_warn");
 	clock->on_breach = read_actions_of(compile, at, "on_breach");

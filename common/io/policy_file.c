@@ -5,6 +5,7 @@
  * Must never keep anything of the document: all that a policy holds is copied into its own arena. */
 #include <string.h>
 
+#include "common/io/calendar_file.h"
 #include "common/io/policy_inner.h"
 
 json_t *load_document(struct compile *compile, struct str text)
@@ -112,9 +113,7 @@ static void read_head(struct compile *compile, const struct place *root, struct 
 	policy->family = family.value ? read_name(compile, &family) : policy->id;
 	policy->effective_from = read_when(compile, &effective);
 	read_applies(compile, &applies, policy);
-	policy->calendar = calendar.value ? read_text(compile, &calendar) : STR("24x7");
-	if (!str_is(policy->calendar, "24x7"))
-		complain(compile, &calendar, "this version of Aftercare knows only the calendar \"24x7\"");
+	policy->calendar = calendar.value ? read_calendar_name(compile, &calendar) : STR(CALENDAR_ALWAYS);
 	policy->statutory = read_bool(compile, &statutory, false);
 	(void)read_text(compile, &owner);
 	policy->approval = read_strings(compile, &approval, NULL, NULL);
@@ -150,9 +149,16 @@ enum verdict policy_compile(struct str text, const char *name, const struct poli
 			    struct attributes *attributes, struct policy **ret_policy, struct buf *errors,
 			    struct fault *fault)
 {
+	return policy_compile_among(text, name, settings, setting_count, NULL, attributes, ret_policy, errors, fault);
+}
+
+enum verdict policy_compile_among(struct str text, const char *name, const struct policy_setting *settings,
+				  size_t setting_count, const struct strings *calendars, struct attributes *attributes,
+				  struct policy **ret_policy, struct buf *errors, struct fault *fault)
+{
 	struct policy *policy = mem_zero(sizeof(*policy));
 	struct compile compile = { .name = name, .errors = errors, .arena = &policy->arena, .attributes = attributes,
-				   .settings = settings, .setting_count = setting_count };
+				   .settings = settings, .setting_count = setting_count, .calendars = calendars };
 	struct place root = { .value = load_document(&compile, text) };
 
 	if (root.value) {

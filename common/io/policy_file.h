@@ -16,6 +16,10 @@ struct policy_setting {
 enum verdict policy_compile(struct str text, const char *name, const struct policy_setting *settings, size_t setting_count,
 			    struct attributes *attributes, struct policy **ret_policy, struct buf *errors,
 			    struct fault *fault) must_check;
+/* The same for a document that is to be loaded: it may name these calendars only (and 24x7), not just any. */
+enum verdict policy_compile_among(struct str text, const char *name, const struct policy_setting *settings,
+				  size_t setting_count, const struct strings *calendars, struct attributes *attributes,
+				  struct policy **ret_policy, struct buf *errors, struct fault *fault) must_check;
 void policy_free(struct policy *policy);
 /* The same for the lifecycle document. */
 enum verdict lifecycle_compile(struct str text, const char *name, struct attributes *attributes,

@@ -4,6 +4,7 @@
  * as long as the version lives, because tickets store it. Refusals are worded here where the document gives no words. */
 #include <string.h>
 
+#include "common/base/desk.h"
 #include "common/io/policy_inner.h"
 
 /* What people call the fact that is missing. */
@@ -167,6 +168,15 @@ struct guards {
 	size_t count, capacity;
 };
 
+/* Whether it can be seen in the claim alone. */
+static bool is_of_claim(const struct evidence *evidence)
+{
+	for (size_t i = 0; i < evidence->part_count; i++)
+		if (!is_of_claim(&evidence->parts[i]))
+			return false;
+	return evidence->type == EVIDENCE_FIELD || evidence->type == EVIDENCE_MATCH || evidence->type == EVIDENCE_ANY;
+}
+
 static void read_guard(struct compile *compile, const struct place *at, struct str on_default, struct guards *guards)
 {
 	static const char *const members[] = { "name", "on", "match", "!needs", NULL };
@@ -198,6 +208,13 @@ static void read_guard(struct compile *compile, const struct place *at, struct s
 		   sizeof(*guards->items));
 	for (size_t i = 0; i < claims.count; i++) {
 		guard.claim = claims.items[i];
+		for (size_t k = 0; k < guard.need_count && desk_event_of(guard.claim); k++)
+			if (!is_of_claim(&evidence[k])) {
+				struct place element = place_element(&needs, k);
+
+				complain(compile, &element, "%.*s is about no ticket, so no facts are kept of it: its guard can only "
+					 "need a \"field\" or a \"match\"", STR_ARG(guard.claim));
+			}
 		guards->items[guards->count++] = guard;
 	}
 }

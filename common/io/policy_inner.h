@@ -22,6 +22,7 @@ struct compile {
 	int64_t zone_offset_us;
 	const struct policy_setting *settings;
 	size_t setting_count;
+	const struct strings *calendars; /* those a policy may name; NULL: any */
 };
 
 struct place {
@@ -103,6 +104,10 @@ void fill_blanks(struct compile *compile, const struct place *root);
 struct str read_zone(struct compile *compile, const struct place *at);
 /* A time, or a date in the zone; INSTANT_NONE when absent or complained about. */
 instant read_when(struct compile *compile, const struct place *at);
+
+/* ---- policy_calendar.c ---- */
+/* The name of a calendar that is known, or complained about. */
+struct str read_calendar_name(struct compile *compile, const struct place *at);
 
 /* ---- policy_file.c ---- */
 /* The text as a JSON object that the caller gives up with json_decref; NULL after a complaint. */

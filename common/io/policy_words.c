@@ -5,6 +5,7 @@
  * must never hold anything that the contract does not name. */
 #include <string.h>
 
+#include "common/base/desk.h"
 #include "common/io/policy_inner.h"
 
 #define LISTED 24   /* words that are still worth reading in an error */
@@ -113,6 +114,10 @@ bool words_have(const struct compile *compile, const struct words *words, struct
 
 	for (const char *const *p = words->items; *p; p++)
 		if (str_is(word, *p))
+			return true;
+	/* The kinds of what is no ticket: conditions know them, requests cannot have them. */
+	for (const struct desk_event *event = desk_events; event->name && words == &words_kind; event++)
+		if (str_is(word, event->kind))
 			return true;
 	json_array_foreach (own, i, item)
 		if (json_is_string(item) && str_is(word, json_string_value(item)))

@@ -22,6 +22,8 @@ const struct schema *schema_of(const struct schema_set *set, struct str name);
  *   x-topic  where it is published: "aftercare.staff"
  *   x-key    what keys the record: "request" or "ticket" for a ticket's claims, "ticket" for its facts, else the member of
  *            data that names the thing ("survey"); in the directory "customer:id"
+ *   x-thing  of a claim about no ticket: what its copy on the desk is about and keyed by, where that is not x-key; the first
+ *            that is there ("project|warranty_card": a card is one of a project)
  *   x-about  "opens" a ticket, "ticket" (must name one), "maybe" (a ticket when one is named, else the desk),
  *            "desk" (no ticket), "directory" (a null body deletes)
  *   x-writer the service whose fact it is */

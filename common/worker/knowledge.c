@@ -6,7 +6,13 @@
 
 #include <string.h>
 
+#include "common/base/desk.h"
+#include "common/io/calendar_file.h"
 #include "common/io/policy_file.h"
+
+static const char *const type_names[DOCUMENT_TYPES] = {
+	[DOCUMENT_POLICY] = "policy", [DOCUMENT_LIFECYCLE] = "lifecycle", [DOCUMENT_CALENDAR] = "calendar",
+};
 
 struct knowledge *knowledge_new(void)
 {
@@ -24,6 +30,7 @@ void knowledge_free(struct knowledge *knowledge)
 		mem_free((void *)(uintptr_t)version->name.p);
 		policy_free(version->policy);
 		lifecycle_free(version->cycle);
+		calendar_free(version->calendar);
 	}
 	mem_free(knowledge->versions);
 	attributes_done(&knowledge->attributes);
@@ -36,11 +43,11 @@ const struct directory *knowledge_directory(const struct knowledge *knowledge)
 	return &knowledge->directory;
 }
 
-static struct known_version *version_find(struct knowledge *knowledge, bool lifecycle, struct str name, int32_t number)
+static struct known_version *version_find(struct knowledge *knowledge, enum document_type type, struct str name, int32_t number)
 {
 	for (size_t i = 0; i < knowledge->version_count; i++) {
 		struct known_version *version = &knowledge->versions[i];
-		if (version->lifecycle == lifecycle && version->version == number && str_eq(version->name, name))
+		if (version->type == type && version->version == number && str_eq(version->name, name))
 			return version;
 	}
 	return NULL;
@@ -49,10 +56,10 @@ static struct known_version *version_find(struct knowledge *knowledge, bool life
 static enum verdict version_compile(struct knowledge *knowledge, struct batch *batch, struct known_version *version,
 				    struct fault *fault)
 {
-	if (version->policy || version->cycle)
+	if (version->policy || version->cycle || version->calendar)
 		return OK;
 	struct db_params params = { .arena = batch->arena };
-	db_text(&params, version->lifecycle ? STR("lifecycle") : STR("policy"));
+	db_text(&params, str_of(type_names[version->type]));
 	db_text(&params, version->name);
 	db_int4(&params, version->version);
 	const struct db_result *rows = NULL;
@@ -60,18 +67,35 @@ static enum verdict version_compile(struct knowledge *knowledge, struct batch *b
 	if (verdict)
 		return verdict;
 	if (db_rows(rows) == 0)
-		return fault_set(fault, FATAL, "policy %.*s version %d is not in the database", STR_ARG(version->name),
-				 version->version);
+		return fault_set(fault, FATAL, "%s %.*s version %d is not in the database", type_names[version->type],
+				 STR_ARG(version->name), version->version);
 	struct str text = db_get_text(rows, 0, 0);
 	struct buf errors = { 0 };
 	const char *name = str_z(batch->arena, version->name);
-	verdict = version->lifecycle
-		? lifecycle_compile(text, name, &knowledge->attributes, &version->cycle, &errors, fault)
-		: policy_compile(text, name, NULL, 0, &knowledge->attributes, &version->policy, &errors, fault);
+	switch (version->type) {
+	case DOCUMENT_LIFECYCLE:
+		verdict = lifecycle_compile(text, name, &knowledge->attributes, &version->cycle, &errors, fault);
+		break;
+	case DOCUMENT_CALENDAR:
+		verdict = calendar_compile(text, name, &version->calendar, &errors, fault);
+		break;
+	default:
+		verdict = policy_compile(text, name, NULL, 0, &knowledge->attributes, &version->policy, &errors, fault);
+		break;
+	}
 	if (verdict && errors.n)
 		fault_context(fault, "%.*s", (int)(errors.n > 300 ? 300 : errors.n), errors.p);
 	buf_done(&errors);
 	return verdict;
+}
+
+/* DOCUMENT_TYPES: of a newer version of Aftercare, none that this one looks at. */
+static enum document_type document_type_of(struct str name)
+{
+	for (int type = 0; type < DOCUMENT_TYPES; type++)
+		if (str_is(name, type_names[type]))
+			return (enum document_type)type;
+	return DOCUMENT_TYPES;
 }
 
 static enum verdict versions_read(struct knowledge *knowledge, struct batch *batch, struct fault *fault)
@@ -81,10 +105,12 @@ static enum verdict versions_read(struct knowledge *knowledge, struct batch *bat
 	if (verdict)
 		return verdict;
 	for (size_t i = 0; i < db_rows(rows); i++) {
-		bool lifecycle = str_is(db_get_text(rows, i, 0), "lifecycle");
+		enum document_type type = document_type_of(db_get_text(rows, i, 0));
 		struct str name = db_get_text(rows, i, 1);
 		int32_t number = (int32_t)db_get_int(rows, i, 2);
-		struct known_version *version = version_find(knowledge, lifecycle, name, number);
+		struct known_version *version = version_find(knowledge, type, name, number);
+		if (type == DOCUMENT_TYPES)
+			continue;
 		if (!version) {
 			if (knowledge->version_count == knowledge->version_capacity) {
 				knowledge->version_capacity = knowledge->version_capacity ? knowledge->version_capacity * 2 : 16;
@@ -92,7 +118,7 @@ static enum verdict versions_read(struct knowledge *knowledge, struct batch *bat
 								 knowledge->version_capacity * sizeof(*knowledge->versions));
 			}
 			version = &knowledge->versions[knowledge->version_count++];
-			*version = (struct known_version){ .lifecycle = lifecycle, .version = number,
+			*version = (struct known_version){ .type = type, .version = number,
 							   .name = { mem_copy(name.p, name.n), name.n } };
 		}
 		version->approved = str_is(db_get_text(rows, i, 3), "approved");
@@ -133,20 +159,20 @@ enum verdict knowledge_refresh(struct knowledge *knowledge, struct batch *batch,
 	return OK;
 }
 
-static enum verdict version_get(struct knowledge *knowledge, struct batch *batch, bool lifecycle, struct str name,
+static enum verdict version_get(struct knowledge *knowledge, struct batch *batch, enum document_type type, struct str name,
 				int32_t number, struct known_version **ret_version, struct fault *fault)
 {
-	struct known_version *version = version_find(knowledge, lifecycle, name, number);
+	struct known_version *version = version_find(knowledge, type, name, number);
 	if (!version) {
 		enum verdict verdict = versions_read(knowledge, batch, fault);
 		if (verdict)
 			return verdict;
-		version = version_find(knowledge, lifecycle, name, number);
+		version = version_find(knowledge, type, name, number);
 	}
 	/* A ticket of ours has its version: this one is a stranger's, and one event is no reason to stop. */
 	if (!version)
 		return fault_reject(fault, REASON_POLICY_MISSING, "the ticket is bound to version %d of a %s that is not loaded", number,
-				    lifecycle ? "lifecycle" : "policy");
+				    type_names[type]);
 	*ret_version = version;
 	return version_compile(knowledge, batch, version, fault);
 }
@@ -155,7 +181,7 @@ enum verdict knowledge_policy(struct knowledge *knowledge, struct batch *batch, 
 			      const struct policy **ret_policy, struct fault *fault)
 {
 	struct known_version *version = NULL;
-	enum verdict verdict = version_get(knowledge, batch, false, ref->id, ref->version, &version, fault);
+	enum verdict verdict = version_get(knowledge, batch, DOCUMENT_POLICY, ref->id, ref->version, &version, fault);
 	if (verdict == OK)
 		*ret_policy = version->policy;
 	return verdict;
@@ -177,7 +203,7 @@ bool knowledge_any_policy(const struct knowledge *knowledge, bool (*holds)(const
 {
 	for (size_t i = 0; i < knowledge->version_count; i++) {
 		const struct known_version *version = &knowledge->versions[i];
-		if (!version->lifecycle && (!version->policy || holds(version->policy, userdata)))
+		if (version->type == DOCUMENT_POLICY && (!version->policy || holds(version->policy, userdata)))
 			return true;
 	}
 	return false;
@@ -189,7 +215,7 @@ enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batc
 	if (number == 0) {
 		for (size_t i = 0; i < knowledge->version_count; i++) {
 			const struct known_version *version = &knowledge->versions[i];
-			if (version->lifecycle && version->approved && version->version > number)
+			if (version->type == DOCUMENT_LIFECYCLE && version->approved && version->version > number)
 				number = version->version;
 		}
 		if (number == 0) {
@@ -198,9 +224,36 @@ enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batc
 		}
 	}
 	struct known_version *version = NULL;
-	enum verdict verdict = version_get(knowledge, batch, true, STR("lifecycle"), number, &version, fault);
+	enum verdict verdict = version_get(knowledge, batch, DOCUMENT_LIFECYCLE, STR("lifecycle"), number, &version, fault);
 	if (verdict == OK)
 		*ret_lifecycle = version->cycle;
+	return verdict;
+}
+
+enum verdict knowledge_calendar(struct knowledge *knowledge, struct batch *batch, const struct policy_ref *ref,
+				const struct calendar **ret_calendar, struct fault *fault)
+{
+	const struct known_version *newest = NULL;
+	int32_t number = ref->version;
+	struct known_version *version = NULL;
+	enum verdict verdict;
+
+	*ret_calendar = NULL;
+	if (ref->id.n == 0 || str_is(ref->id, CALENDAR_ALWAYS))
+		return OK;
+	for (size_t i = 0; number == 0 && i < knowledge->version_count; i++) {
+		const struct known_version *other = &knowledge->versions[i];
+
+		if (other->type == DOCUMENT_CALENDAR && str_eq(other->name, ref->id) &&
+		    (!newest || other->approved > newest->approved ||
+		     (other->approved == newest->approved && other->version > newest->version)))
+			newest = other;
+	}
+	if (newest)
+		number = newest->version;
+	verdict = version_get(knowledge, batch, DOCUMENT_CALENDAR, ref->id, number, &version, fault);
+	if (verdict == OK)
+		*ret_calendar = version->calendar;
 	return verdict;
 }
 
@@ -244,12 +297,12 @@ size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, cons
 	size_t count = 0;
 	for (size_t i = 0; i < knowledge->version_count; i++) {
 		const struct known_version *version = &knowledge->versions[i];
-		if (version->lifecycle || !version->approved || !version->policy || version->effective_from > received_at)
+		if (version->type != DOCUMENT_POLICY || !version->approved || !version->policy || version->effective_from > received_at)
 			continue;
 		bool best = true;
 		for (size_t j = 0; j < knowledge->version_count && best; j++) {
 			const struct known_version *other = &knowledge->versions[j];
-			best = j == i || other->lifecycle || !other->approved || !other->policy ||
+			best = j == i || other->type != DOCUMENT_POLICY || !other->approved || !other->policy ||
 			       other->effective_from > received_at || !str_eq(other->name, version->name) ||
 			       version_newer(version, other);
 		}
@@ -262,9 +315,16 @@ size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, cons
 size_t knowledge_desk(struct knowledge *knowledge, struct batch *batch, const struct item *item, struct ticket *ret_thing,
 		      const struct value **ret_vector, const struct policy **ret_policies)
 {
+	const struct desk_event *known = desk_event_of(item->event.name);
 	struct str family = item->event.name;
+	struct str kind = str_cut(&family, '.');
+
+	if (known)
+		kind = str_of(known->kind);
+	else if (!item->event.origin.p && doc_get(&item->event.doc, "kind", batch->arena).n > 0)
+		kind = doc_get(&item->event.doc, "kind", batch->arena);
 	*ret_thing = (struct ticket){
-		.id = item->event.record.key, .lane = batch->partition, .kind = str_cut(&family, '.'), .received_at = item->event.time,
+		.id = item->event.record.key, .lane = batch->partition, .kind = kind, .received_at = item->event.time,
 		.waiting_since = INSTANT_NONE, .resolved_at = INSTANT_NONE, .closed_at = INSTANT_NONE, .assigned_at = INSTANT_NONE,
 		.data = item->event.data,
 	};

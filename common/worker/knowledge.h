@@ -3,6 +3,7 @@
 #ifndef AFTERCARE_WORKER_KNOWLEDGE_H
 #define AFTERCARE_WORKER_KNOWLEDGE_H
 
+#include "common/base/calendar.h"
 #include "common/base/directory.h"
 #include "common/base/policy.h"
 #include "common/base/ticket.h"
@@ -28,6 +29,10 @@ enum verdict knowledge_policies(struct knowledge *knowledge, struct batch *batch
  * it did. */
 bool knowledge_any_policy(const struct knowledge *knowledge, bool (*holds)(const struct policy *policy, const void *userdata),
 			  const void *userdata);
+/* A calendar by its version; version 0: the newest approved one, which a clock that starts now takes for life (a draft when
+ * there is nothing else). NULL for 24x7 and for no name. */
+enum verdict knowledge_calendar(struct knowledge *knowledge, struct batch *batch, const struct policy_ref *ref,
+				const struct calendar **ret_calendar, struct fault *fault) must_check;
 /* The shared lifecycle of a version; 0: the newest, NULL when none is loaded yet. */
 enum verdict knowledge_lifecycle(struct knowledge *knowledge, struct batch *batch, int32_t version,
 				 const struct lifecycle **ret_lifecycle, struct fault *fault) must_check;
@@ -38,8 +43,9 @@ size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, cons
 			  const struct policy **ret_policies);
 
 /* What concerns no ticket (a record of the desk: a project, a call, somebody's presence) stands under every policy in
- * force when it happened whose `applies` holds for it. *ret_thing stands in for the ticket: its kind is the family of the
- * event's name ("project", "call"), its data and received_at are the event's; nothing else is known of it. *ret_vector
+ * force when it happened whose `applies` holds for it. *ret_thing stands in for the ticket: its kind is that of the thing
+ * (base/desk.h: a warranty card is about a project), of a fact the one it tells, else the family of the event's name; its
+ * data and received_at are the event's; nothing else is known of it. *ret_vector
  * is the vector that the policies were chosen by. Returns how many, at most TICKET_POLICIES_MAX. */
 size_t knowledge_desk(struct knowledge *knowledge, struct batch *batch, const struct item *item, struct ticket *ret_thing,
 		      const struct value **ret_vector, const struct policy **ret_policies);

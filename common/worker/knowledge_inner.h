@@ -4,15 +4,18 @@
 
 #include "common/worker/knowledge.h"
 
-/* One row of policy.version; compiled when first needed. Never goes away: tickets pin it. */
+enum document_type { DOCUMENT_POLICY, DOCUMENT_LIFECYCLE, DOCUMENT_CALENDAR, DOCUMENT_TYPES };
+
+/* One row of policy.version; compiled when first needed. Never goes away: tickets and clocks pin it. */
 struct known_version {
-	bool lifecycle;
+	enum document_type type;
 	struct str name;              /* owned */
 	int32_t version;
 	bool approved;
 	instant effective_from;
 	struct policy *policy;
 	struct lifecycle *cycle;
+	struct calendar *calendar;
 };
 
 struct knowledge {

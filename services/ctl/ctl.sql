@@ -21,6 +21,9 @@ values ($1::text, $2::text, $3::int4, $4::text, $5::text, $6::text, $7::timestam
 update policy.version set state = 'approved', approved_by = session_user, approved_at = clock_timestamp()
  where type = $1::text and name = $2::text and version = $3::int4 and state <> 'approved'
 
+-- name: policy_calendars
+select distinct name from policy.version where type = 'calendar' and state <> 'abolished'
+
 -- name: policy_list
 select type, name, version, state, effective_from, approved_by, approved_at from policy.version order by type, name, version
 

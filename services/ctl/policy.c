@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/io/calendar_file.h"
 #include "common/io/policy_file.h"
 #include "services/ctl/ctl.h"
 #include "services/ctl/screen.h"
@@ -17,11 +18,12 @@ struct arguments {
 	struct policy_setting settings[SETTINGS_MAX];
 	size_t setting_count;
 	bool approved;
+	struct strings calendars;    /* those given along, and those that are loaded */
 };
 
 /* What is stored of one document. */
 struct document {
-	bool lifecycle;
+	const char *type;            /* "policy", "lifecycle", "calendar" */
 	struct str name, text;
 	int32_t version;
 	instant effective_from;
@@ -64,6 +66,65 @@ static void errors_show(struct str errors)
 	fwrite(text.p, 1, text.n, stderr);
 }
 
+/* By its own name; what has none is meant to be a policy. */
+static const char *type_of(const json_t *root)
+{
+	if (json_object_get(root, "policy"))
+		return "policy";
+	if (json_object_get(root, "transitions") || json_is_string(json_object_get(root, "lifecycle")))
+		return "lifecycle";
+	return json_object_get(root, "week") ? "calendar" : "policy";
+}
+
+static enum verdict read_lifecycle(struct ctl *ctl, struct str text, const char *path, const json_t *root, struct document *ret,
+				   struct buf *errors, struct fault *fault)
+{
+	const char *effective = json_string_value(json_object_get(root, "effective_from"));
+	struct attributes attributes = { 0 };
+	struct lifecycle *lifecycle = NULL;
+	enum verdict verdict = lifecycle_compile(text, path, &attributes, &lifecycle, errors, fault);
+
+	ret->name = STR("lifecycle");
+	ret->version = lifecycle ? lifecycle->version : 0;
+	if (effective)
+		(void)instant_parse(str_format(&ctl->arena, "%sT00:00:00+08:00", effective), &ret->effective_from);
+	lifecycle_free(lifecycle);
+	attributes_done(&attributes);
+	return verdict;
+}
+
+static enum verdict read_calendar(struct ctl *ctl, struct str text, const char *path, struct document *ret, struct buf *errors,
+				  struct fault *fault)
+{
+	struct calendar *calendar = NULL;
+	enum verdict verdict = calendar_compile(text, path, &calendar, errors, fault);
+
+	if (calendar) {
+		ret->name = str_copy(&ctl->arena, calendar->id);
+		ret->version = calendar->version;
+	}
+	calendar_free(calendar);
+	return verdict;
+}
+
+static enum verdict read_policy(struct ctl *ctl, struct str text, const char *path, const struct arguments *arguments,
+				struct document *ret, struct buf *errors, struct fault *fault)
+{
+	struct attributes attributes = { 0 };
+	struct policy *policy = NULL;
+	enum verdict verdict = policy_compile_among(text, path, arguments->settings, arguments->setting_count,
+						    &arguments->calendars, &attributes, &policy, errors, fault);
+
+	if (policy) {
+		ret->name = str_copy(&ctl->arena, policy->id);
+		ret->version = policy->version;
+		ret->effective_from = policy->effective_from;
+	}
+	policy_free(policy);
+	attributes_done(&attributes);
+	return verdict;
+}
+
 /* Compiles and resolves; prints every error. */
 static int document_read(struct ctl *ctl, const char *path, const struct arguments *arguments, struct document *ret)
 {
@@ -72,35 +133,20 @@ static int document_read(struct ctl *ctl, const char *path, const struct argumen
 		return 1;
 	struct fault fault = FAULT_NONE;
 	struct buf errors = { 0 }, resolved = { 0 };
-	struct attributes attributes = { 0 };
-	struct policy *policy = NULL;
-	struct lifecycle *lifecycle = NULL;
 	json_t *root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-	ret->lifecycle = !json_object_get(root, "policy") &&
-			 (json_object_get(root, "transitions") || json_is_string(json_object_get(root, "lifecycle")));
-	const char *effective = json_string_value(json_object_get(root, "effective_from"));
-	struct arena *arena = &ctl->arena;
-	ret->effective_from = 0;
 	enum verdict verdict;
-	if (ret->lifecycle) {
-		verdict = lifecycle_compile(text, path, &attributes, &lifecycle, &errors, &fault);
-		ret->name = STR("lifecycle");
-		ret->version = lifecycle ? lifecycle->version : 0;
-		if (effective)
-			(void)instant_parse(str_format(arena, "%sT00:00:00+08:00", effective), &ret->effective_from);
-	} else {
-		verdict = policy_compile(text, path, arguments->settings, arguments->setting_count, &attributes, &policy,
-					 &errors, &fault);
-		if (policy) {
-			ret->name = str_copy(arena, policy->id);
-			ret->version = policy->version;
-			ret->effective_from = policy->effective_from;
-		}
-	}
+	ret->type = type_of(root);
+	ret->effective_from = 0;
+	if (strcmp(ret->type, "lifecycle") == 0)
+		verdict = read_lifecycle(ctl, text, path, root, ret, &errors, &fault);
+	else if (strcmp(ret->type, "calendar") == 0)
+		verdict = read_calendar(ctl, text, path, ret, &errors, &fault);
+	else
+		verdict = read_policy(ctl, text, path, arguments, ret, &errors, &fault);
 	if (verdict == OK)
 		verdict = policy_resolve(text, path, arguments->settings, arguments->setting_count, &resolved, &errors, &fault);
 	if (verdict == OK) {
-		ret->text = str_copy(arena, buf_view(&resolved));
+		ret->text = str_copy(&ctl->arena, buf_view(&resolved));
 		unsigned char hash[crypto_hash_sha256_BYTES];
 		crypto_hash_sha256(hash, (const unsigned char *)ret->text.p, ret->text.n);
 		sodium_bin2hex(ret->sha256, sizeof(ret->sha256), hash, sizeof(hash));
@@ -110,18 +156,47 @@ static int document_read(struct ctl *ctl, const char *path, const struct argumen
 			fprintf(stderr, "%s: %s\n", path, ctl_guess(text));
 	}
 	json_decref(root);
-	policy_free(policy);
-	lifecycle_free(lifecycle);
-	attributes_done(&attributes);
 	buf_done(&errors);
 	buf_done(&resolved);
 	return verdict ? 1 : 0;
+}
+
+/* The calendars that a policy may name: those among the files, whether right or not, and those in the database (NULL: none). */
+static int calendars_find(struct ctl *ctl, struct arguments *arguments, struct db *db)
+{
+	struct fault fault = FAULT_NONE;
+	const struct db_result *rows = NULL;
+	struct str *names = NULL;
+	size_t capacity = 0, count = 0;
+
+	for (size_t i = 0; i < arguments->file_count; i++) {
+		struct str text;
+		json_t *root;
+
+		if (!ctl_read_file(ctl, arguments->files[i], DOCUMENT_MAX, &text))
+			return 1;
+		root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+		arena_grow(&ctl->arena, &names, &capacity, count + 1, sizeof(*names));
+		if (strcmp(type_of(root), "calendar") == 0 && json_is_string(json_object_get(root, "calendar")))
+			names[count++] = str_copy(&ctl->arena, str_of(json_string_value(json_object_get(root, "calendar"))));
+		json_decref(root);
+	}
+	if (db && db_run(db, "policy_calendars", NULL, &rows, &fault))
+		return ctl_fail(2, "%s", fault.text);
+	for (size_t i = 0; rows && i < db_rows(rows); i++) {
+		arena_grow(&ctl->arena, &names, &capacity, count + 1, sizeof(*names));
+		names[count++] = str_copy(&ctl->arena, db_get_text(rows, i, 0));
+	}
+	arguments->calendars = (struct strings){ names, count };
+	return 0;
 }
 
 int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
 	int status = arguments_read(&arguments, argc, argv, false);
+	if (!status)
+		status = calendars_find(ctl, &arguments, NULL);
 	if (status)
 		return status;
 	for (size_t i = 0; i < arguments.file_count; i++) {
@@ -136,7 +211,7 @@ int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
 
 static void document_key(struct db_params *params, const struct document *document)
 {
-	db_text(params, document->lifecycle ? STR("lifecycle") : STR("policy"));
+	db_text(params, str_of(document->type));
 	db_text(params, document->name);
 	db_int4(params, document->version);
 }
@@ -179,14 +254,16 @@ int ctl_policy_load(struct ctl *ctl, int argc, char **argv)
 	int status = arguments_read(&arguments, argc, argv, true);
 	if (status)
 		return status;
-	struct document *documents = arena_zero(&ctl->arena, arguments.file_count * sizeof(*documents));
-	for (size_t i = 0; i < arguments.file_count; i++)
-		status |= document_read(ctl, arguments.files[i], &arguments, &documents[i]);
-	if (status)
-		return ctl_fail(1, "nothing was loaded");
 	struct db *db = ctl_connect(ctl);
 	if (!db)
 		return 2;
+	status = calendars_find(ctl, &arguments, db);
+	struct document *documents = arena_zero(&ctl->arena, arguments.file_count * sizeof(*documents));
+	bool right = status == 0;
+	for (size_t i = 0; i < arguments.file_count && status == 0; i++)
+		right &= document_read(ctl, arguments.files[i], &arguments, &documents[i]) == 0;
+	if (status == 0 && !right)
+		status = ctl_fail(1, "nothing was loaded");
 	for (size_t i = 0; i < arguments.file_count && status == 0; i++)
 		status = document_store(ctl, db, arguments.files[i], &documents[i], arguments.approved);
 	db_free(db);

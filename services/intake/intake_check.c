@@ -11,7 +11,8 @@
 
 static void type_fill(struct claim_type *type, const struct schema *schema, struct str name)
 {
-	struct str key = schema_annotation(schema, "x-key"), rest = key;
+	struct str thing = schema_annotation(schema, "x-thing");
+	struct str key = thing.p ? thing : schema_annotation(schema, "x-key"), rest = key;
 	struct str first = str_cut(&rest, ':');
 
 	type->name = name;

@@ -78,18 +78,22 @@ static struct approval *decode_approval(const struct doc *doc, struct arena *are
 /* The thing's id as its schema names it, else what the sender calls the subject, else the event itself: a key is needed. */
 static struct str thing_id(const struct claim_type *type, const struct event *event, struct arena *arena)
 {
-	uint32_t node = doc_member(&event->doc, 0, type->member);
-	struct str key = event->record.key.p ? event->record.key : event->subject, id;
+	struct str key = event->record.key.p ? event->record.key : event->subject, id, names = type->member;
 
 	if (type->prefix.p && intake_deletes(event)) {
 		(void)str_cut(&key, ':');
 		/* "leave:E017:7" is a thing of E017, but an id in the directory may hold a colon itself. */
 		return type->about == ABOUT_ENTITY ? key : str_cut(&key, ':');
 	}
-	id = node > 0 && doc_type(&event->doc, node) == DOC_NUMBER ? doc_raw(&event->doc, node) :
-		member(&event->doc, 0, type->member, arena);
-	if (id.p)
-		return id;
+	while (names.p) {
+		struct str name = str_cut(&names, '|');
+		uint32_t node = doc_member(&event->doc, 0, name);
+
+		id = node > 0 && doc_type(&event->doc, node) == DOC_NUMBER ? doc_raw(&event->doc, node) :
+			member(&event->doc, 0, name, arena);
+		if (id.p)
+			return id;
+	}
 	return event->subject.p && event->subject.n > 0 ? event->subject : event->id;
 }
 

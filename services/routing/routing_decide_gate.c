@@ -112,12 +112,6 @@ static bool given(struct str words, struct str policy, struct str id)
 	return false;
 }
 
-/* An empty or blank text says as little as none. */
-static bool says(const struct value *value)
-{
-	return value->type != VALUE_ABSENT && (value->type != VALUE_STRING || str_trim(value->string).n > 0);
-}
-
 static bool met(const struct ticket *ticket, const struct policy *policy, const struct evidence *evidence,
 		const struct value *vector, instant now)
 {
@@ -130,9 +124,8 @@ static bool met(const struct ticket *ticket, const struct policy *policy, const 
 		return routing_word_count(ticket->facts, evidence->fact) ==
 		       routing_word_count(ticket->facts, evidence->equals);
 	case EVIDENCE_FIELD:
-		return vector && says(&vector[evidence->attribute]);
 	case EVIDENCE_MATCH:
-		return match_holds(&evidence->match, vector, now);
+		return evidence_seen(evidence, vector, now);
 	case EVIDENCE_TOLD:
 		return given(ticket->evidence, policy->id, evidence->id);
 	case EVIDENCE_ANY:
@@ -144,48 +137,25 @@ static bool met(const struct ticket *ticket, const struct policy *policy, const 
 	return false;
 }
 
-/* The item in words, both languages: those who read dead letters are of either. */
-static struct str in_words(struct arena *arena, const struct evidence *evidence)
-{
-	struct str text = STR("");
+struct look {
+	const struct ticket *ticket;
+	const struct value *vector;
+	instant now;
+};
 
-	if (evidence->missing_en.n > 0 && evidence->missing_zh.n > 0)
-		return str_format(arena, "%.*s (%.*s)", STR_ARG(evidence->missing_en), STR_ARG(evidence->missing_zh));
-	if (evidence->missing_en.n > 0)
-		return evidence->missing_en;
-	if (evidence->missing_zh.n > 0)
-		return evidence->missing_zh;
-	for (size_t i = 0; i < evidence->part_count; i++)
-		text = str_format(arena, "%.*s%s%.*s", STR_ARG(text), i > 0 ? " or " : "",
-				  STR_ARG(in_words(arena, &evidence->parts[i])));
-	if (text.n > 0)
-		return text;
-	return evidence->fact.n > 0 ? evidence->fact : evidence->told.n > 0 ? evidence->told : evidence->id;
-}
-
-static struct str listed(struct arena *arena, struct str list, struct str item)
+static bool met_by(const struct policy *policy, const struct evidence *evidence, const void *userdata)
 {
-	return list.n > 0 ? str_format(arena, "%.*s; %.*s", STR_ARG(list), STR_ARG(item)) : item;
+	const struct look *look = userdata;
+
+	return met(look->ticket, policy, evidence, look->vector, look->now);
 }
 
 bool routing_gates(const struct ticket *ticket, struct str claim, const struct routing_book *book,
 		   const struct value *vector, instant now, struct arena *arena, struct routing_refusal *ret_refusal)
 {
-	struct str missing = STR_NONE;
+	const struct look look = { ticket, vector, now };
+	struct str missing = guards_missing(book->policies, book->policy_count, claim, vector, now, met_by, &look, arena);
 
-	for (size_t i = 0; i < book->policy_count; i++) {
-		const struct policy *policy = book->policies[i];
-
-		for (size_t j = 0; j < policy->guard_count; j++) {
-			const struct guard *guard = &policy->guards[j];
-
-			if (!str_eq(guard->claim, claim) || !match_holds(&guard->match, vector, now))
-				continue;
-			for (size_t k = 0; k < guard->need_count; k++)
-				if (!met(ticket, policy, &guard->needs[k], vector, now))
-					missing = listed(arena, missing, in_words(arena, &guard->needs[k]));
-		}
-	}
 	if (missing.n == 0)
 		return true;
 	*ret_refusal = (struct routing_refusal){

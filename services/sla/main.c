@@ -1,12 +1,18 @@
-/* aftercare-sla: the watchdog. Starts, stops, warns about and breaches the clocks that the policies hang on tickets.
+/* aftercare-sla: the watchdog. Starts, stops, warns about and breaches the clocks that the policies hang on tickets, and on
+ * what is no ticket: projects, calls, vulnerabilities.
  *
- * Reads the facts of the ticket log and its own timers; writes sla.* facts behind them. What a breach leads to is done by
+ * Reads the facts of the ticket log, claims of the desk and its own timers; writes sla.* facts behind them. What a breach leads to is done by
  * those who read it. This file is the table of the service; it must never decide anything. */
 #include "services/sla/sla_run.h"
 
 static bool wants(struct str name)
 {
 	return str_starts(name, STR("ticket."));
+}
+
+static bool wants_of_desk(struct str name)
+{
+	return desk_event_of(name) != NULL;
 }
 
 static enum verdict open_state(struct worker *worker, const void *conf, void **ret_state, struct fault *fault)
@@ -32,6 +38,7 @@ static void close_state(void *state)
 
 static const struct service_topic topics[] = {
 	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = wants },
+	{ .name = TOPIC_DESK, .kind = TOPIC_LOG, .wants = wants_of_desk },
 	{ 0 },
 };
 static const char *const sql[] = { "services/sla/sla.sql", NULL };

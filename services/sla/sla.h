@@ -5,6 +5,7 @@
 #ifndef AFTERCARE_SLA_H
 #define AFTERCARE_SLA_H
 
+#include "common/base/calendar.h"
 #include "common/base/policy.h"
 #include "common/base/ticket.h"
 
@@ -45,7 +46,9 @@ struct sla_clock {
 	int32_t started_revision;    /* of the fact that started it: what the log has behind it can stop it */
 	instant due_at;              /* the last instant at which it is met */
 	instant paused_at;           /* INSTANT_NONE unless paused */
-	int64_t paused_us;           /* of all pauses that are over */
+	int64_t paused_us;           /* open time of all pauses that are over */
+	const struct calendar *calendar;     /* whose open time it counts, the same version for life; NULL: 24x7 */
+	struct policy_ref calendar_ref;      /* as the database names it */
 	instant breached_at;         /* when the breach was detected; INSTANT_NONE */
 	instant ended_at;            /* of the terminal fact; INSTANT_NONE */
 	struct str why;              /* of the cancellation */
@@ -71,6 +74,7 @@ struct sla_rule {
 	uint32_t start, stop, cancel, restart;   /* first leaf of each trigger */
 	uint32_t group;                  /* first rule of the same name: alternatives of one clock (those that `repeat` apart) */
 	bool repeats;                    /* starts at each reopening (D14) */
+	const struct calendar *calendar; /* the version that a clock takes which starts now; NULL: 24x7 */
 };
 struct sla_plan {
 	const struct policy *policy;
@@ -78,7 +82,8 @@ struct sla_plan {
 	size_t leaf_count, leaf_capacity;
 	struct sla_rule *rules;          /* policy->clock_count of them */
 };
-const struct sla_plan *sla_plan(const struct policy *policy, struct arena *arena);
+/* `calendars` has one for each clock of the policy; NULL: all of them 24x7. */
+const struct sla_plan *sla_plan(const struct policy *policy, const struct calendar *const *calendars, struct arena *arena);
 
 /* ---- what happened to a ticket: so that a clock that starts late knows it ---- */
 struct sla_happening {
@@ -101,15 +106,16 @@ struct sla_fact {
 	instant due_at, was;
 	instant met_at;
 	int64_t open_us;                 /* of sla.met: open time from start to stop */
-	int64_t late_us;                 /* of sla.met after a breach; -1 otherwise */
+	int64_t late_us;                 /* of sla.met after a breach: time passed since due, open or not; -1 otherwise */
 	int32_t percent;
 	struct str why;
 };
 
-/* A ticket with all that is decided about it. Arrays live in the arena. */
+/* A ticket, or a thing of the desk that stands in for one, with all that is decided about it. Arrays live in the arena. */
 struct sla_case {
 	struct arena *arena;
 	const struct ticket *ticket;
+	bool desk;                       /* a thing: only clocks of things run; claims about it come in any order */
 	const struct policy *policies[TICKET_POLICIES_MAX];
 	const struct sla_plan *plans[TICKET_POLICIES_MAX];
 	size_t policy_count;
@@ -122,8 +128,10 @@ struct sla_case {
 };
 
 struct sla_event {
-	struct str fact;                 /* "ticket.replied" */
+	struct str fact;                 /* "ticket.replied"; of the desk the claim: "project.completed" */
 	instant at;
+	instant arrived, day_end;        /* of a claim of the desk: when it came in; the end of the day it names, INSTANT_NONE */
+	bool staff;                      /* of a claim of the desk: by staff */
 	int32_t revision;
 	bool new_owner;                  /* the ticket has another owner than before it */
 	struct sla_cause cause;
@@ -133,6 +141,10 @@ struct sla_event {
 
 /* One fact of the log upon the clocks of its ticket, which is as it is after the fact. `vector` has the fact's event.* */
 void sla_pass(struct sla_case *c, const struct sla_event *event, const struct value *vector, instant now);
+/* When a claim of the desk counts as happened. One that opens its thing (`opens`): at the end of the day that it names, so that
+ * this day does not count, else at its time, however long ago. Another one of staff: no further back than max_backdate,
+ * beyond that when it came in. None of the time to come. */
+void sla_place_claim(struct sla_event *event, bool opens, struct duration max_backdate);
 const struct clock_rule *sla_rule_of(const struct sla_case *c, const struct sla_clock *clock);
 /* For the decisions among themselves: a fact about a clock, which is then to be saved; and its breach. */
 struct sla_fact *sla_say(struct sla_case *c, enum sla_fact_type type, struct sla_clock *clock, instant at);
@@ -148,6 +160,9 @@ void sla_fire(struct sla_case *c, uint32_t clock, int32_t warning, instant now);
 instant sla_timer_due(const struct sla_case *c, const struct sla_clock *clock, int32_t warning);
 
 /* ---- sla_decide_memory.c ---- */
+
+/* A time, or the last microsecond of a day in the zone; INSTANT_NONE when it is neither. */
+instant sla_instant_of(struct str text, int64_t zone_offset_us);
 
 /* Remembers which leaves of which triggers the fact is. */
 void sla_remember(struct sla_case *c, const struct sla_event *event, const struct value *vector, instant now);

@@ -95,10 +95,11 @@ static void cancel_judged(struct sla_case *c, struct sla_clock *clock, instant a
 
 static void leave_pause(struct sla_clock *clock, instant at)
 {
-	if (at > clock->paused_at) {
-		clock->paused_us += at - clock->paused_at;
-		clock->due_at += at - clock->paused_at;
-	}
+	/* A pause while nobody is there costs nobody time. */
+	int64_t open = calendar_elapsed(clock->calendar, clock->paused_at, at);
+
+	clock->paused_us += open;
+	clock->due_at = calendar_due(clock->calendar, clock->due_at, open);
 	clock->paused_at = INSTANT_NONE;
 	clock->state = SLA_RUNNING;
 }
@@ -118,7 +119,7 @@ static void stop(struct sla_case *c, struct sla_clock *clock, instant at, instan
 		sla_say(c, SLA_FACT_CORRECTED, clock, at)->met_at = at;
 		return;
 	}
-	open = at - clock->started_at - clock->paused_us;
+	open = calendar_elapsed(clock->calendar, clock->started_at, at) - clock->paused_us;
 	fact = sla_say(c, SLA_FACT_MET, clock, at);
 	fact->met_at = at;
 	fact->open_us = open > 0 ? open : 0;
@@ -128,7 +129,8 @@ static void stop(struct sla_case *c, struct sla_clock *clock, instant at, instan
 
 /* ---- starting and moving ---- */
 
-static bool due_of(const struct sla_case *c, uint32_t policy, int32_t r, const struct sla_happening *start, instant *ret)
+static bool due_of(const struct sla_case *c, uint32_t policy, int32_t r, const struct calendar *calendar,
+		   const struct sla_happening *start, instant *ret)
 {
 	const struct clock_rule *rule = &c->policies[policy]->clocks[r];
 	const struct sla_query last = { .policy = policy, .pick = SLA_LAST, .since = INSTANT_NONE };
@@ -136,7 +138,7 @@ static bool due_of(const struct sla_case *c, uint32_t policy, int32_t r, const s
 
 	switch (rule->limit.type) {
 	case LIMIT_DURATION:
-		*ret = instant_add(start->at, rule->limit.duration, c->policies[policy]->zone_offset_us);
+		*ret = calendar_add(calendar, start->at, rule->limit.duration, c->policies[policy]->zone_offset_us);
 		return true;
 	case LIMIT_EVENT:
 		/* The latest word counts: an appointment made again moves the limit. */
@@ -188,15 +190,24 @@ static void start(struct sla_case *c, const struct sla_event *event, uint32_t po
 		.policy = policy, .name = name, .number = number, .rule = r, .state = SLA_RUNNING,
 		.started_at = from->at, .started_revision = from->revision, .due_at = due,
 		.paused_at = INSTANT_NONE, .breached_at = INSTANT_NONE, .ended_at = INSTANT_NONE,
-		.cause = event->cause, .stored_due = INSTANT_NONE,
+		.calendar = c->plans[policy]->rules[r].calendar, .cause = event->cause, .stored_due = INSTANT_NONE,
 	};
 	sla_say(c, SLA_FACT_STARTED, clock, event->at);
+}
+
+/* A clock keeps its version of a calendar for life; a rule that takes it over may name another calendar. */
+static const struct calendar *calendar_of(const struct sla_case *c, const struct sla_clock *clock, int32_t r)
+{
+	const struct calendar *named = c->plans[clock->policy]->rules[r].calendar;
+
+	return named && clock->calendar && str_eq(named->id, clock->calendar->id) ? clock->calendar : named;
 }
 
 /* The rule that speaks for a running clock may be another one now, or its event may have promised another time. */
 static void move(struct sla_case *c, const struct sla_event *event, struct sla_clock *clock, int32_t r,
 		 const struct sla_happening *from)
 {
+	const struct calendar *calendar = calendar_of(c, clock, r);
 	struct sla_happening start_at = { .at = clock->started_at, .revision = clock->started_revision };
 	struct str why = reason_of(event->fact);
 	instant was = clock->due_at;
@@ -207,11 +218,12 @@ static void move(struct sla_case *c, const struct sla_event *event, struct sla_c
 		start_at = *from;
 		why = STR("reclassified");
 	}
-	if (!due_of(c, clock->policy, r, &start_at, &due))
+	if (!due_of(c, clock->policy, r, calendar, &start_at, &due))
 		return;
-	due += clock->paused_us;
+	due = calendar_due(calendar, due, clock->paused_us);
 	if (clock->rule != r) {
 		clock->rule = r;
+		clock->calendar = calendar;
 		clock->started_at = start_at.at;
 		clock->started_revision = start_at.revision;
 		clock->changed = true;
@@ -282,10 +294,10 @@ static void settle(struct sla_case *c, const struct sla_event *event, const stru
 			move(c, event, last, r, &from);
 		return;
 	}
-	query.after = from.revision;
+	query.after = c->desk ? 0 : from.revision;
 	if (sla_happened(c, &regulation->clocks[r].cancel, plans[r].cancel, &query, &found))
 		return;
-	if (!due_of(c, policy, r, &from, &due))
+	if (!due_of(c, policy, r, plans[r].calendar, &from, &due))
 		return;
 	if (make_room(c, event, policy, regulation->clocks[r].name, from.revision, now))
 		start(c, event, policy, r, &from, due);
@@ -293,12 +305,25 @@ static void settle(struct sla_case *c, const struct sla_event *event, const stru
 
 /* ---- passes ---- */
 
+void sla_place_claim(struct sla_event *event, bool opens, struct duration max_backdate)
+{
+	if (opens && event->day_end != INSTANT_NONE) {
+		event->at = event->day_end;
+		return;
+	}
+	if (event->at == INSTANT_NONE || event->at > event->arrived)
+		event->at = event->arrived;
+	else if (!opens && event->staff && instant_add(event->at, max_backdate, 0) < event->arrived)
+		event->at = event->arrived;
+}
+
 static void judge(struct sla_case *c, const struct sla_event *event, struct sla_clock *clock, instant now)
 {
 	const struct clock_rule *rule = sla_rule_of(c, clock);
 	const struct sla_rule *plan = plan_of(c, clock);
-	struct sla_query query = { .policy = clock->policy, .pick = SLA_SOONEST, .after = clock->started_revision,
-				   .since = INSTANT_NONE };
+	/* Senders of the desk do not wait for each other: a card may be told of before the project is. */
+	struct sla_query query = { .policy = clock->policy, .pick = SLA_SOONEST,
+				   .after = c->desk ? 0 : clock->started_revision, .since = INSTANT_NONE };
 	struct sla_happening found;
 
 	/* What the former engineer did before does not count for the new one; elsewhere the order of the log is enough. */
@@ -338,7 +363,7 @@ void sla_pass(struct sla_case *c, const struct sla_event *event, const struct va
 	sla_remember(c, event, vector, now);
 	for (uint32_t p = 0; open && p < c->policy_count; p++)
 		for (uint32_t r = 0; r < c->policies[p]->clock_count; r++)
-			if (c->plans[p]->rules[r].group == r)
+			if (c->plans[p]->rules[r].group == r && c->policies[p]->clocks[r].desk == c->desk)
 				settle(c, event, vector, now, p, r);
 	for (size_t i = 0; i < c->clock_count; i++) {
 		struct sla_clock *clock = &c->clocks[i];

@@ -91,7 +91,7 @@ static bool names_reopened(const struct trigger *trigger)
 	return false;
 }
 
-const struct sla_plan *sla_plan(const struct policy *policy, struct arena *arena)
+const struct sla_plan *sla_plan(const struct policy *policy, const struct calendar *const *calendars, struct arena *arena)
 {
 	struct sla_plan *plan = arena_zero(arena, sizeof(*plan));
 
@@ -107,7 +107,9 @@ const struct sla_plan *sla_plan(const struct policy *policy, struct arena *arena
 		ours->cancel = plan_leaves(plan, &rule->cancel, SLA_NO_VALUE, false, arena);
 		ours->restart = plan_leaves(plan, &rule->restart_on, SLA_NO_VALUE, true, arena);
 		ours->repeats = names_reopened(&rule->start);
+		ours->calendar = calendars ? calendars[i] : NULL;
 		while (ours->group < i && (plan->rules[ours->group].repeats != ours->repeats ||
+					   policy->clocks[ours->group].desk != rule->desk ||
 					   !str_eq(policy->clocks[ours->group].name, rule->name)))
 			ours->group++;
 	}
@@ -147,20 +149,18 @@ static void keep(struct sla_case *c, const struct sla_happening *new)
 	c->happened[c->happened_count++] = *new;
 }
 
-/* A promised instant; a day without time lasts to its last microsecond in the policy's zone. */
-static instant instant_of_value(const struct value *value, int64_t zone_offset_us)
+
+instant sla_instant_of(struct str text_in, int64_t zone_offset_us)
 {
 	static const char midnight[] = "T00:00:00Z";
 	char text[10 + sizeof(midnight)];
 	instant at;
 
-	if (value->type != VALUE_STRING)
-		return INSTANT_NONE;
-	if (instant_parse(value->string, &at))
+	if (instant_parse(text_in, &at))
 		return at;
-	if (value->string.n != 10)
+	if (text_in.n != 10)
 		return INSTANT_NONE;
-	memcpy(text, value->string.p, 10);
+	memcpy(text, text_in.p, 10);
 	memcpy(text + 10, midnight, sizeof(midnight));
 	return instant_parse(str_of(text), &at) ? at - zone_offset_us + DAY - 1 : INSTANT_NONE;
 }
@@ -184,7 +184,8 @@ void sla_remember(struct sla_case *c, const struct sla_event *event, const struc
 			if (str_is(event->fact, "ticket.registered"))
 				new.at = c->ticket->received_at;
 			if (leaf->value != SLA_NO_VALUE && vector)
-				new.value = instant_of_value(&vector[leaf->value], plan->policy->zone_offset_us);
+				new.value = vector[leaf->value].type == VALUE_STRING
+					? sla_instant_of(vector[leaf->value].string, plan->policy->zone_offset_us) : INSTANT_NONE;
 			/* A promise that names no time promises nothing. */
 			if (leaf->value != SLA_NO_VALUE && new.value == INSTANT_NONE)
 				continue;

@@ -11,6 +11,29 @@ void sla_overdue(struct sla_case *c, instant now)
 			sla_breach(c, &c->clocks[i], now);
 }
 
+/* Open time from start to due, pauses left out. */
+static int64_t limit_of(const struct sla_clock *clock)
+{
+	return calendar_elapsed(clock->calendar, clock->started_at, clock->due_at) - clock->paused_us;
+}
+
+/* The instant at which only so much of the clock's time is left; never before it started. */
+static instant left_at(const struct sla_clock *clock, int64_t left_us)
+{
+	int64_t whole = calendar_elapsed(clock->calendar, clock->started_at, clock->due_at);
+
+	return calendar_due(clock->calendar, clock->started_at, whole - left_us);
+}
+
+/* "before": hours are open time, days and months of the civil calendar, as in a limit. */
+static instant ahead_of(const struct sla_clock *clock, struct duration before, int64_t zone_offset_us)
+{
+	struct duration civil = { .months = -before.months, .us = -before.days * DAY };
+	int64_t open = before.us + civil.us;
+
+	return instant_add(open > 0 ? left_at(clock, open) : clock->due_at, civil, zone_offset_us);
+}
+
 instant sla_timer_due(const struct sla_case *c, const struct sla_clock *clock, int32_t warning)
 {
 	const struct clock_rule *rule = sla_rule_of(c, clock);
@@ -25,18 +48,17 @@ instant sla_timer_due(const struct sla_case *c, const struct sla_clock *clock, i
 		return INSTANT_NONE;
 	at = &rule->warnings[warning];
 	if (at->percent > 0)
-		due = clock->due_at - (instant)((double)(clock->due_at - clock->started_at - clock->paused_us) *
-						(100 - at->percent) / 100);
+		due = left_at(clock, (int64_t)((double)limit_of(clock) * (100 - at->percent) / 100));
 	else
-		due = instant_add(clock->due_at, (struct duration){ -at->before.months, -at->before.us },
-				  c->policies[clock->policy]->zone_offset_us);
+		due = ahead_of(clock, at->before, c->policies[clock->policy]->zone_offset_us);
 	return due <= clock->due_at ? due : INSTANT_NONE;
 }
 
 static int32_t percent_at(const struct sla_clock *clock, instant at)
 {
-	int64_t whole = clock->due_at - clock->started_at - clock->paused_us;
-	double share = whole > 0 ? 100.0 * (double)(whole - (clock->due_at - at)) / (double)whole : 100;
+	int64_t whole = limit_of(clock);
+	int64_t left = calendar_elapsed(clock->calendar, at, clock->due_at);
+	double share = whole > 0 ? 100.0 * (double)(whole - left) / (double)whole : 100;
 
 	return share < 0 ? 0 : share > 100 ? 100 : (int32_t)(share + 0.5);
 }

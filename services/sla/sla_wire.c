@@ -5,6 +5,7 @@
 #include "services/sla/sla_run.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void sla_decode_event(const struct batch *batch, const struct item *item, const struct ticket *ticket, bool new_owner,
 		      struct sla_event *ret_event)
@@ -20,6 +21,44 @@ void sla_decode_event(const struct batch *batch, const struct item *item, const 
 			   .id = event->cause_id.p ? event->cause_id : event->id,
 			   .source = event->cause_id.p ? event->cause_source : event->source },
 	};
+}
+
+/* A card that names no project is about no thing, but what it must say is looked at all the same: "project:". */
+struct str sla_subject_of(const struct sla_run *run, const struct item *item)
+{
+	struct arena *arena = run->batch->arena;
+	const struct desk_event *known;
+	const struct doc *doc = &item->event.doc;
+	uint32_t node;
+
+	if (!run->desk || item->timer)
+		return ticket_of_item(item, arena);
+	known = desk_event_of(item->event.name);
+	/* What intake has not let in is nobody's claim. */
+	if (!known || !item->event.origin.p)
+		return STR_NONE;
+	node = doc_member(doc, 0, str_of(known->member));
+	return str_format(arena, "%s:%.*s", known->kind,
+			  STR_ARG(node > 0 && doc_type(doc, node) == DOC_NUMBER ? doc_raw(doc, node) :
+				  doc_get(doc, known->member, arena)));
+}
+
+bool sla_thing_named(struct str id)
+{
+	return id.n > 0 && id.p[id.n - 1] != ':';
+}
+
+void sla_decode_claim(const struct batch *batch, const struct item *item, const struct ticket *thing, int64_t zone_offset_us,
+		      struct sla_event *ret_event)
+{
+	const struct event *event = &item->event;
+	struct str date = doc_get(&event->doc, "date", batch->arena);
+
+	sla_decode_event(batch, item, thing, false, ret_event);
+	ret_event->at = event->time;
+	ret_event->arrived = event->arrived != INSTANT_NONE ? event->arrived : batch->now;
+	ret_event->day_end = date.n > 0 ? sla_instant_of(date, zone_offset_us) : INSTANT_NONE;
+	ret_event->staff = str_starts(event->origin, STR(TOPIC_STAFF));
 }
 
 /* "CLOCK" is the breach, "CLOCK#2" its third warning. */
@@ -56,13 +95,11 @@ static void write_seconds(struct writer *writer, const char *key, int64_t us)
 	write_raw(writer, str_of(text));
 }
 
-static void write_limit(struct writer *writer, const struct clock_rule *rule)
+static void write_limit(struct writer *writer, const struct clock_rule *rule, const struct calendar *calendar)
 {
-	char text[DURATION_TEXT];
-
 	switch (rule->limit.type) {
 	case LIMIT_DURATION:
-		write_member(writer, "limit", duration_format(rule->limit.duration, text));
+		write_member(writer, "limit", rule->limit.text);
 		break;
 	case LIMIT_EVENT:
 		write_member(writer, "limit", str_is(rule->start.fact, "ticket.scheduled") ? STR("window_end") : STR("per_ticket"));
@@ -70,8 +107,8 @@ static void write_limit(struct writer *writer, const struct clock_rule *rule)
 	}
 	write_key(writer, "calendar");
 	write_open(writer, '{');
-	write_member(writer, "id", rule->calendar.n ? rule->calendar : STR("24x7"));
-	write_member_int(writer, "version", 1);
+	write_member(writer, "id", calendar ? calendar->id : STR("24x7"));
+	write_member_int(writer, "version", calendar ? calendar->version : 1);
 	write_close(writer, '}');
 }
 
@@ -82,7 +119,7 @@ static const char *write_fact(struct writer *writer, const struct sla_fact *fact
 	case SLA_FACT_STARTED:
 		write_member_instant(writer, "started_at", clock->started_at);
 		write_member_instant(writer, "due_at", fact->due_at);
-		write_limit(writer, rule);
+		write_limit(writer, rule, clock->calendar);
 		return "sla.started";
 	case SLA_FACT_PAUSED:
 		write_member(writer, "why", fact->why);
@@ -123,6 +160,22 @@ static const char *write_fact(struct writer *writer, const struct sla_fact *fact
 	return "";
 }
 
+/* How a fact about a clock of a thing begins: as a ticket's, but the thing is named by its kind, and has no states. */
+static void thing_fact_open(struct writer *writer, const struct ticket *thing, struct str id, instant at, instant now,
+			    struct arena *arena)
+{
+	write_open(writer, '{');
+	write_member(writer, "kind", thing->kind);
+	write_member(writer, str_z(arena, thing->kind), id);
+	write_member_instant(writer, "at", at);
+	write_member_instant(writer, "decided_at", now);
+	write_key(writer, "policy");
+	write_open(writer, '{');
+	write_member(writer, "id", thing->policies[0].id);
+	write_member_int(writer, "version", thing->policies[0].version);
+	write_close(writer, '}');
+}
+
 static void emit(struct sla_run *run, struct sla_entry *entry, struct item *item, const struct sla_fact *fact)
 {
 	struct batch *batch = run->batch;
@@ -136,7 +189,17 @@ static void emit(struct sla_run *run, struct sla_entry *entry, struct item *item
 	/* The policy of a clock's fact is the clock's. */
 	ticket.policies[0] = ticket.policies[clock->policy];
 	buf_clear(writer.buf);
-	ticket_fact_open(&writer, &ticket, ticket.revision, fact->at, batch->now);
+	if (run->desk) {
+		struct str id = ticket.id;
+
+		(void)str_cut(&id, ':');
+		out.topic = TOPIC_DESK;
+		out.key = out.subject = id;
+		out.revision = 0;
+		thing_fact_open(&writer, &ticket, id, fact->at, batch->now, batch->arena);
+	} else {
+		ticket_fact_open(&writer, &ticket, ticket.revision, fact->at, batch->now);
+	}
 	write_member(&writer, "clock", clock->name);
 	write_member(&writer, "clock_id", clock->id);
 	write_member_int(&writer, "rule", fact->rule);

@@ -224,7 +224,7 @@ static void test_duration_good(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < array_count(rows); i++) {
-		struct duration length = { -1, -1 };
+		struct duration length = { .months = -1, .us = -1 };
 
 		if (!duration_parse(str_of(rows[i].text), &length))
 			fail_msg("%s is refused", rows[i].text);
@@ -233,9 +233,26 @@ static void test_duration_good(void **state)
 		assert_true(str_is(duration_format(length, text), rows[i].canonical));
 		assert_string_equal(text, rows[i].canonical);
 	}
-	assert_true(duration_format((struct duration){ INT32_MIN, INT64_MIN }, text).n < DURATION_TEXT);
-	(void)duration_format((struct duration){ 0, -90 * SECOND }, text);
+	assert_true(duration_format((struct duration){ .months = INT32_MIN, .us = INT64_MIN }, text).n < DURATION_TEXT);
+	(void)duration_format((struct duration){ .us = -90 * SECOND }, text);
 	assert_string_equal(text, "-PT1M30S");
+}
+
+/* What was written as days is told apart from hours: a business calendar counts them differently. */
+static void test_duration_days(void **state)
+{
+	static const struct {
+		const char *text;
+		int32_t days;
+	} rows[] = { { "P2D", 2 }, { "PT48H", 0 }, { "P1W", 7 }, { "P1W2DT24H", 9 }, { "P1M", 0 }, { "P1MT1M", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct duration length;
+
+		assert_true(duration_parse(str_of(rows[i].text), &length));
+		assert_int_equal(length.days, rows[i].days);
+	}
 }
 
 static void test_duration_bad(void **state)
@@ -251,7 +268,7 @@ static void test_duration_bad(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < array_count(rows); i++) {
-		struct duration length = { 42, 42 };
+		struct duration length = { .months = 42, .us = 42 };
 
 		if (duration_parse(str_of(rows[i]), &length))
 			fail_msg("%s is accepted", rows[i]);
@@ -282,7 +299,7 @@ static void test_add(void **state)
 		{ "2026-01-31T01:00:00+08:00", "P1M", 8 * HOUR, "2026-02-28T01:00:00+08:00" },
 		{ "1969-10-31T00:00:00Z", "P1M", 0, "1969-11-30T00:00:00Z" },
 	};
-	struct duration long_time = { INT32_MAX, INT64_MAX };
+	struct duration long_time = { .months = INT32_MAX, .us = INT64_MAX };
 
 	(void)state;
 	for (size_t i = 0; i < array_count(rows); i++) {
@@ -294,8 +311,8 @@ static void test_add(void **state)
 	assert_int64(instant_add(0, long_time, 0), INT64_MAX);
 	long_time.months = 0;
 	assert_int64(instant_add(1, long_time, 0), INT64_MAX);
-	assert_int64(instant_add(0, (struct duration){ INT32_MIN, 0 }, 0), INT64_MIN + 1);
-	assert_int64(instant_add(at("2026-03-31T00:00:00Z"), (struct duration){ -1, 0 }, 0),
+	assert_int64(instant_add(0, (struct duration){ .months = INT32_MIN }, 0), INT64_MIN + 1);
+	assert_int64(instant_add(at("2026-03-31T00:00:00Z"), (struct duration){ .months = -1 }, 0),
 		     at("2026-02-28T00:00:00Z"));
 	assert_int64(instant_add(INSTANT_NONE, long_time, 0), INSTANT_NONE);
 }
@@ -309,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_every_day),
 		cmocka_unit_test(test_civil_in_a_zone),
 		cmocka_unit_test(test_duration_good),
+		cmocka_unit_test(test_duration_days),
 		cmocka_unit_test(test_duration_bad),
 		cmocka_unit_test(test_add),
 	};

@@ -199,8 +199,8 @@ static void test_memory_text(void **state)
 	sla_memory_read(&scene.c, STR_NONE);
 	assert_null(sla_memory_text(&scene.c).p);
 	/* Equal stops of three rules are remembered once. */
-	assert_int_equal(sla_plan(&graded, &scene.arena)->leaves[3].same, 1);
-	assert_int_equal(sla_plan(&graded, &scene.arena)->leaves[5].same, 1);
+	assert_int_equal(sla_plan(&graded, NULL, &scene.arena)->leaves[3].same, 1);
+	assert_int_equal(sla_plan(&graded, NULL, &scene.arena)->leaves[5].same, 1);
 	arena_done(&scene.arena);
 }
 

@@ -153,7 +153,7 @@ static inline void scene_begin(struct scene *scene, const struct policy *a, cons
 	scene->c.policies[1] = b;
 	scene->c.policy_count = b ? 2 : 1;
 	for (size_t i = 0; i < scene->c.policy_count; i++)
-		scene->c.plans[i] = sla_plan(scene->c.policies[i], &scene->arena);
+		scene->c.plans[i] = sla_plan(scene->c.policies[i], NULL, &scene->arena);
 }
 
 static inline void put_time(struct buf *out, instant at)
