@@ -35,23 +35,44 @@ static void c087_two_hours_from_friday_half_past_five_end_on_monday_or_on_friday
 	scene_time_is(desk, scene_clock(desk, ticket, "sla.breached", "always", 1), "due_at", t0 + 2 * HOUR);
 }
 
+static const char *document(struct desk *desk, const char *name, const char *text)
+{
+	const char *path = desk_text(desk, "%s/%s", desk_stack(desk)->dir, name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
+static void c087_what_is_wrong_about_a_calendar_is_not_loaded(void **state)
+{
+	struct desk *desk = *state;
+
+	scene_needs_stack(desk);
+	assert_false(stack_do(desk_stack(desk), "policy", document(desk, "unknown.json",
+		"{\"policy\": \"unknown\", \"version\": 1, \"effective_from\": \"2000-01-01\", \"calendar\": \"cn-weekdy\"}")));
+	/* The same version with other content; a week that never opens. */
+	assert_false(stack_do(desk_stack(desk), "policy", document(desk, "other.json",
+		"{\"calendar\": \"cn-weekday\", \"version\": 1, \"week\": {\"mon\": [[\"09:00\", \"18:00\"]]}}")));
+	assert_false(stack_do(desk_stack(desk), "policy", document(desk, "never.json",
+		"{\"calendar\": \"never\", \"version\": 1, \"week\": {\"mon\": []}}")));
+}
+
 /* The last: what it loads is in force for all that comes behind it. */
 static void c087_a_new_version_of_the_calendar_is_for_new_clocks_only(void **state)
 {
 	struct desk *desk = *state;
 	instant t0 = friday();
-	const char *before = scene_ticket(desk, t0, NULL), *after, *path = desk_text(desk, "%s/cn-weekday-2.json", desk_stack(desk)->dir);
+	const char *before = scene_ticket(desk, t0, NULL), *after;
 	const struct record *started;
-	FILE *file;
 
 	scene_needs_stack(desk);
 	scene_clock(desk, before, "sla.started", "office", 1);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "{\"calendar\": \"cn-weekday\", \"version\": 2, \"week\": {\"mon\": [[\"09:00\", \"18:00\"]], "
-		"\"sat\": [[\"08:00\", \"12:00\"]]}}");
-	assert_int_equal(fclose(file), 0);
-	assert_true(stack_do(desk_stack(desk), "policy", path));
+	assert_true(stack_do(desk_stack(desk), "policy", document(desk, "cn-weekday-2.json",
+		"{\"calendar\": \"cn-weekday\", \"version\": 2, \"week\": {\"mon\": [[\"09:00\", \"18:00\"]], "
+		"\"sat\": [[\"08:00\", \"12:00\"]]}}")));
 	after = scene_ticket(desk, t0, NULL);
 	started = scene_clock(desk, after, "sla.started", "office", 1);
 	assert_int_equal((int)record_number(started, "calendar.version"), 2);
@@ -76,6 +97,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO(c087_two_hours_from_friday_half_past_five_end_on_monday_or_on_friday),
+		SCENARIO(c087_what_is_wrong_about_a_calendar_is_not_loaded),
 		SCENARIO(c087_a_new_version_of_the_calendar_is_for_new_clocks_only),
 	};
 

@@ -238,7 +238,8 @@ static inline void do_fact(struct scene *scene, const struct step *step)
 {
 	struct value vector[ATTRIBUTES] = { 0 };
 	struct str words = str_of(step->say);
-	struct sla_event event = { .fact = str_format(&scene->arena, "ticket.%s", step->fact), .at = moment(step->at),
+	struct sla_event event = { .fact = strchr(step->fact, '.') ? str_of(step->fact)
+						 : str_format(&scene->arena, "ticket.%s", step->fact), .at = moment(step->at),
 				   .revision = ++scene->ticket.revision };
 
 	while (words.p)
@@ -262,29 +263,34 @@ static inline void do_timer(struct scene *scene, const struct step *step)
 			sla_fire(&scene->c, i, warning, moment(step->at));
 }
 
-static inline void play(const struct policy *a, const struct policy *b, const struct step *steps, size_t count)
+static inline void play_scene(struct scene *scene, const struct step *steps, size_t count)
 {
-	struct scene scene;
-
-	scene_begin(&scene, a, b);
 	for (size_t i = 0; i < count; i++) {
 		struct buf got cleanup(buf_done) = { 0 };
 
-		scene.c.fact_count = 0;
+		scene->c.fact_count = 0;
 		if (strcmp(steps[i].fact, "!now") == 0)
-			sla_overdue(&scene.c, moment(steps[i].at));
+			sla_overdue(&scene->c, moment(steps[i].at));
 		else if (steps[i].fact[0] == '!')
-			do_timer(&scene, &steps[i]);
+			do_timer(scene, &steps[i]);
 		else
-			do_fact(&scene, &steps[i]);
-		for (size_t k = 0; k < scene.c.fact_count; k++)
-			put_fact(&got, &scene, &scene.c.facts[k]);
+			do_fact(scene, &steps[i]);
+		for (size_t k = 0; k < scene->c.fact_count; k++)
+			put_fact(&got, scene, &scene->c.facts[k]);
 		buf_char(&got, 0);
 		if (strcmp(got.p, steps[i].want) != 0)
 			fail_msg("step %zu (%s at %.6f):\n  got  %s\n  want %s", i, steps[i].fact, steps[i].at, got.p,
 				 steps[i].want);
 	}
-	arena_done(&scene.arena);
+	arena_done(&scene->arena);
+}
+
+static inline void play(const struct policy *a, const struct policy *b, const struct step *steps, size_t count)
+{
+	struct scene scene;
+
+	scene_begin(&scene, a, b);
+	play_scene(&scene, steps, count);
 }
 #define PLAY(a, b, ...) \
 	do { \
