@@ -133,8 +133,10 @@ enum verdict db_connect(struct db *db, struct fault *fault)
 	PQsetNoticeReceiver(db->link, drop_notice, NULL);
 	if (PQsetnonblocking(db->link, 1) != 0 || !PQenterPipelineMode(db->link))
 		return db_lost(db, fault);
-	if (!db->search_path)
-		return OK;
-	db_queue_setting(db, "search_path", db->search_path);
+	/* Our statements are few, prepared once and run all day on arrays of any size: a plan made anew for each of them
+	 * costs more than most of them do. */
+	db_queue_setting(db, "plan_cache_mode", "force_generic_plan");
+	if (db->search_path)
+		db_queue_setting(db, "search_path", db->search_path);
 	return db_sync(db, fault);
 }
