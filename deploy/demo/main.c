@@ -1,7 +1,7 @@
 /* aftercare-demo: plays a department's day against a running stack and shows what happens.
  *
  * One loop: send what is due, read what came, draw. Bounded: it ends when every story has, when nothing has moved for 20 s,
- * when a daemon is gone for good, or at the latest after LONGEST. Exit status 0: everything came as it should. */
+ * when a daemon is gone for good, or when the time is up. Exit status 0: everything came as it should. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -12,9 +12,11 @@
 #include "deploy/demo/demo.h"
 
 #define STANDSTILL (20 * SECOND)
-#define LONGEST (170 * SECOND)
+#define LONGEST (60 * SECOND)        /* and the real time of LONGEST_DAY */
+#define LONGEST_DAY (16 * HOUR)
 #define DRAW_EVERY (200 * MILLISECOND)
-#define SETTLE (3 * SECOND)          /* for what follows the last story: messages, repeats that must have no effect */
+#define SETTLE (3 * SECOND)          /* for what follows the last story: messages, repeats that must have no effect ... */
+#define QUIET SECOND                 /* ... and then until nothing comes any more */
 #define LEARN (1500 * MILLISECOND)   /* for the directory to be read */
 #define PICTURE_MINUTE 375
 #define PICTURE_COLUMNS 126
@@ -81,7 +83,7 @@ static void check_standstill(struct demo *demo, int64_t now)
 			 screen_word(&demo->screen,
 			 	"nothing has moved for 20 s; `aftercarectl status` and the logs of the stack say why",
 				     "20 秒没有任何进展;请看 aftercarectl status 与日志"));
-	else if (now - demo->began > LONGEST)
+	else if (now - demo->began > LONGEST + pace_wait(&demo->pace, LONGEST_DAY))
 		snprintf(demo->failure, sizeof(demo->failure), "%s", screen_word(&demo->screen, "the time is up", "时间已到"));
 }
 
@@ -128,7 +130,7 @@ static bool play_all(struct demo *demo, const sigset_t *signals)
 		}
 		if (demo->next == demo->story_count && cast_unfinished(demo) == 0) {
 			over = over ? over : now;
-			if (now - over > SETTLE)
+			if (now - over > SETTLE && now - demo->moved > QUIET)
 				break;
 		} else {
 			check_standstill(demo, now);
