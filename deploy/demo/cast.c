@@ -93,7 +93,8 @@ struct story *cast_by_fact(struct demo *demo, struct str cause, struct str ticke
 {
 	struct story *story = cast_by_request(demo, cause);
 
-	if (story && str_is(ticket, story->ticket))
+	/* Another topic may be ahead of the ticket's own: then its ticket is not known yet. */
+	if (story && ticket.n && (!story->ticket[0] || str_is(ticket, story->ticket)))
 		return story;
 	/* A change of people is at the root of an assignment, too. */
 	for (size_t i = 0; i < demo->story_count && ticket.n; i++)
