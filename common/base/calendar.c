@@ -101,7 +101,7 @@ int64_t calendar_elapsed(const struct calendar *calendar, instant from, instant 
 	if (from == INSTANT_NONE || to <= from)
 		return 0;
 	if (!calendar || out_of_reach(from) || out_of_reach(to))
-		return to - from;
+		return __builtin_sub_overflow(to, from, &sum) ? INT64_MAX : sum;
 	walk = walk_from(calendar, from);
 	while (walk_on(&walk, &begin, &end) && begin < to)
 		sum += (end < to ? end : to) - begin;
