@@ -100,6 +100,14 @@ static void expect_end(struct desk *desk, struct mail *mail, const char *name)
 	scene_text_is(desk, mail->ended, "rule", "acknowledge");
 }
 
+/* Whether the fact knows that the letter arrived once. */
+static void expect_certain(const struct mail *mail, bool certain)
+{
+	json_t *said = record_get(mail->ended, "certain");
+
+	assert_true(certain ? said == NULL : json_is_false(said));
+}
+
 /* Ends of one message, over all that is in the log. */
 static void expect_one_end(struct desk *desk, const struct mail *mail)
 {
@@ -196,10 +204,10 @@ static void mail_waits_for_its_server(void **state)
 
 static void mail_says_what_the_template_says(void **state)
 {
-	static const char *const locales[] = { "zh-CN", "en" };
+	static const char *const locales[] = { "zh-CN", "zh-TW", "en" };
 	struct desk *desk = *state;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < array_count(locales); i++) {
 		struct mail mail = request(desk, locales[i]);
 		struct str template = embed_find(desk_text(desk, "deploy/templates/%s/acknowledge.txt", locales[i]));
 		struct str subject = str_cut(&template, '\n');
@@ -234,6 +242,7 @@ static void mail_put_off_is_tried_again(void **state)
 	mail = request(desk, "en");
 	expect_end(desk, &mail, "notify.sent");
 	assert_int_equal(record_number(mail.ended, "attempts"), 3);
+	expect_certain(&mail, true);
 	expect_letters(desk, &mail, 1);
 	/* Also after the whole letter: then the server has seen it twice, as the same one. */
 	smtp_answer(server, SMTP_BODY, "452 4.2.2 full", 1);
@@ -241,6 +250,55 @@ static void mail_put_off_is_tried_again(void **state)
 	expect_end(desk, &mail, "notify.sent");
 	letter = expect_letters(desk, &mail, 2);
 	assert_true(letter->taken);
+	expect_certain(&mail, true);
+	expect_one_end(desk, &mail);
+}
+
+/* The connection is gone before the server's word on the letter: nobody knows whether it arrived. */
+static void mail_whose_server_dies_after_data(void **state)
+{
+	struct desk *desk = *state;
+	const struct smtp_letter *letter;
+	struct mail mail;
+
+	smtp_answer(server, SMTP_BODY, SMTP_HANGS_UP, 1);
+	mail = request(desk, "en");
+	expect_end(desk, &mail, "notify.sent");
+	assert_int_equal(record_number(mail.ended, "attempts"), 2);
+	expect_certain(&mail, false);
+	letter = expect_letters(desk, &mail, 2);
+	assert_string_equal(letter->id, smtp_letter(server, mail.address, 0)->id);
+	expect_one_end(desk, &mail);
+	/* Before the letter is whole, all is known. */
+	smtp_answer(server, SMTP_DATA, SMTP_HANGS_UP, 1);
+	mail = request(desk, "en");
+	expect_end(desk, &mail, "notify.sent");
+	expect_certain(&mail, true);
+	expect_letters(desk, &mail, 1);
+	/* And when it never answers, the failure is not certain either. */
+	smtp_answer(server, SMTP_BODY, SMTP_HANGS_UP, ATTEMPTS);
+	mail = request(desk, "en");
+	expect_end(desk, &mail, "notify.failed");
+	expect_certain(&mail, false);
+	expect_one_end(desk, &mail);
+	smtp_answer(server, SMTP_BODY, SMTP_HANGS_UP, 0);
+}
+
+/* While the server says nothing, people who are told otherwise are told. */
+static void mail_whose_server_hangs_holds_up_nobody(void **state)
+{
+	struct desk *desk = *state;
+	struct mail mail;
+	const char *other;
+
+	smtp_hold(server, true);
+	mail = request(desk, "en");
+	expect_letters(desk, &mail, 1);
+	other = scene_ticket(desk, 0, desk_text(desk, "{'product': {'model': '%s'}}", desk_unique(desk, "NX")));
+	scene_text_is(desk, desk_expect(desk, other, "notify.sent"), "channel", "phone");
+	assert_null(find(desk, mail.ticket, "notify.sent"));
+	smtp_hold(server, false);
+	expect_end(desk, &mail, "notify.sent");
 	expect_one_end(desk, &mail);
 }
 
@@ -291,6 +349,7 @@ static void mail_survives_a_kill(void **state)
 	assert_true(second->taken);
 	assert_string_equal(first->id, second->id);
 	assert_string_equal(first->bytes, second->bytes);
+	expect_certain(&mail, false);
 	expect_one_end(desk, &mail);
 }
 
@@ -315,6 +374,8 @@ int main(void)
 		SCENARIO(mail_waits_for_its_server),
 		SCENARIO(mail_says_what_the_template_says),
 		SCENARIO(mail_put_off_is_tried_again),
+		SCENARIO(mail_whose_server_dies_after_data),
+		SCENARIO(mail_whose_server_hangs_holds_up_nobody),
 		SCENARIO(mail_refused_has_failed),
 		SCENARIO(mail_put_off_for_good_has_failed),
 		SCENARIO(mail_survives_a_kill),

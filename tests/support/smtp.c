@@ -65,6 +65,10 @@ static bool answer(struct smtp *smtp, struct peer *peer, enum smtp_stage stage, 
 		smtp->answers[stage].times--;
 		line = smtp->answers[stage].line;
 	}
+	if (!line[0]) {
+		hang_up(peer);
+		return false;
+	}
 	say(peer, line);
 	return line[0] == '2' || line[0] == '3';
 }
@@ -105,7 +109,9 @@ static void handle_line(struct smtp *smtp, struct peer *peer, const char *line)
 		copy_address(peer->to, line);
 		(void)answer(smtp, peer, SMTP_RCPT, "250 ok");
 	} else if (strncasecmp(line, "DATA", 4) == 0) {
-		peer->in_data = answer(smtp, peer, SMTP_DATA, "354 go on");
+		bool good = answer(smtp, peer, SMTP_DATA, "354 go on");
+
+		peer->in_data = good && peer->fd >= 0;
 	} else if (strncasecmp(line, "QUIT", 4) == 0) {
 		say(peer, "221 bye");
 		hang_up(peer);
@@ -160,8 +166,9 @@ static void pay(struct smtp *smtp)
 
 		if (peer->fd < 0 || !peer->owes)
 			continue;
+		size_t letter = peer->letter;
 		peer->owes = false;
-		smtp->letters[peer->letter]->taken = answer(smtp, peer, SMTP_BODY, "250 taken");
+		smtp->letters[letter]->taken = answer(smtp, peer, SMTP_BODY, "250 taken");
 	}
 }
 

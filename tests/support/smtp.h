@@ -26,7 +26,9 @@ int smtp_free_port(void);
 struct smtp *smtp_start(int port);
 /* Stops listening and forgets everything. Accepts NULL. */
 void smtp_stop(struct smtp *smtp);
-/* The next `times` commands of the stage (the body: the dot at its end) are answered with this line, "451 4.3.0 later". */
+/* The next `times` commands of the stage (the body: the dot at its end) are answered with this line, "451 4.3.0 later"; with
+ * SMTP_HANGS_UP the connection is closed in the place of an answer. */
+#define SMTP_HANGS_UP ""
 void smtp_answer(struct smtp *smtp, enum smtp_stage stage, const char *line, int times);
 /* Letters are received, but not answered until this is taken back. */
 void smtp_hold(struct smtp *smtp, bool hold);
