@@ -14,12 +14,14 @@
 
 #define ANSWER_MAX 65536        /* bytes of an answer that are read, headers and body each */
 #define SECRET_LEAST 16         /* bytes */
+#define IDLE_MOST 2L            /* seconds that a connection may lie idle and be used again: less than gateways let it */
 
 struct notification_webhook {
 	const struct notification_conf *conf;
 	const char *url;
 	CURL *easy;                 /* keeps its connection from message to message; NULL: libcurl has none to give */
 	char trouble[CURL_ERROR_SIZE];
+	int requests;               /* of this attempt: libcurl sends again by itself when a connection was gone that it used before */
 	bool (*stop)(void *userdata);
 	void *userdata;
 };
@@ -146,6 +148,15 @@ static int on_progress(void *userdata, curl_off_t a, curl_off_t b, curl_off_t c,
 	return webhook->stop(webhook->userdata);
 }
 
+static int on_request(void *userdata, char *a, char *b, int c, int d)
+{
+	struct notification_webhook *webhook = userdata;
+
+	(void)a, (void)b, (void)c, (void)d;
+	webhook->requests++;
+	return CURL_PREREQFUNC_OK;
+}
+
 static bool set_up(struct notification_webhook *webhook, const struct notification_letter *letter, struct curl_slist *headers,
 		   struct answer *head, struct answer *body)
 {
@@ -161,6 +172,9 @@ static bool set_up(struct notification_webhook *webhook, const struct notificati
 	good &= !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	good &= !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
 	good &= !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+	good &= !curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MOST);
+	good &= !curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	good &= !curl_easy_setopt(easy, CURLOPT_PREREQDATA, webhook);
 	good &= !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	good &= !curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	good &= !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, letter->text.p);
@@ -206,6 +220,7 @@ static void judge(struct notification_webhook *webhook, CURLcode code, struct no
 
 	curl_easy_getinfo(webhook->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(webhook->easy, CURLINFO_REQUEST_SIZE, &sent);
+	result->uncertain = webhook->requests > 1;
 	if (status >= 200) {
 		result->outcome = notification_webhook_outcome(status);
 		curl_easy_getinfo(webhook->easy, CURLINFO_RETRY_AFTER, &wait);
@@ -217,7 +232,7 @@ static void judge(struct notification_webhook *webhook, CURLcode code, struct no
 		return;
 	}
 	result->outcome = OUTCOME_TEMPORARY;
-	result->uncertain = sent > 0;
+	result->uncertain |= sent > 0;
 	snprintf(result->reason, sizeof(result->reason), "%.150s",
 		 code == CURLE_PEER_FAILED_VERIFICATION && webhook->trouble[0] ? webhook->trouble : curl_easy_strerror(code));
 }
@@ -230,6 +245,7 @@ void notification_webhook_send(struct notification_webhook *webhook, const struc
 	CURLcode code = CURLE_FAILED_INIT;
 
 	webhook->trouble[0] = '\0';
+	webhook->requests = 0;
 	result->outcome = OUTCOME_TEMPORARY;
 	snprintf(result->reason, sizeof(result->reason), "%s", curl_easy_strerror(code));
 	if (webhook->easy) {

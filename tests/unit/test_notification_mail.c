@@ -86,17 +86,25 @@ static void outcomes(void **unused)
 static void settings(void **unused)
 {
 	const struct {
-		const char *url, *from, *tls, *says;
+		const char *url, *from, *tls, *says, *user, *password, *ca;
 	} rows[] = {
 		{ "http://x", "a@b", NULL, "smtp_url" },
 		{ "smtp://x", NULL, NULL, "smtp_from" },
 		{ "smtp://x", "a@b", "maybe", "smtp_tls" },
 		{ "smtps://x", "a@b", "require", NULL },
+		/* A password goes over TLS only. */
+		{ "smtp://x", "a@b", "try", "smtp_tls", "u", "p" },
+		{ "smtp://x", "a@b", "none", "smtp_tls", "u", "p" },
+		{ "smtp://x", "a@b", NULL, NULL, "u", "p" },
+		{ "smtps://x", "a@b", "none", NULL, "u", "p" },
+		{ "smtp://x", "a@b", NULL, "smtp_password", "u" },
+		{ "smtp://x", "a@b", NULL, "smtp_ca", .ca = "/nowhere/ca.pem" },
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < array_count(rows); i++) {
 		const struct notification_conf conf = { .smtp_url = rows[i].url, .smtp_from = rows[i].from, .smtp_tls = rows[i].tls,
+							.smtp_user = rows[i].user, .smtp_password = rows[i].password, .smtp_ca = rows[i].ca,
 							.smtp_parallel = 1 };
 		struct notification_carrier *carrier = NULL;
 		struct fault fault = FAULT_NONE;
