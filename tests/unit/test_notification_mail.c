@@ -88,17 +88,17 @@ static void settings(void **unused)
 	const struct {
 		const char *url, *from, *tls, *says, *user, *password, *ca;
 	} rows[] = {
-		{ "http://x", "a@b", NULL, "smtp_url" },
-		{ "smtp://x", NULL, NULL, "smtp_from" },
-		{ "smtp://x", "a@b", "maybe", "smtp_tls" },
-		{ "smtps://x", "a@b", "require", NULL },
+		{ .url = "http://x", .from = "a@b", .says = "smtp_url" },
+		{ .url = "smtp://x", .says = "smtp_from" },
+		{ .url = "smtp://x", .from = "a@b", .tls = "maybe", .says = "smtp_tls" },
+		{ .url = "smtps://x", .from = "a@b", .tls = "require" },
 		/* A password goes over TLS only. */
-		{ "smtp://x", "a@b", "try", "smtp_tls", "u", "p" },
-		{ "smtp://x", "a@b", "none", "smtp_tls", "u", "p" },
-		{ "smtp://x", "a@b", NULL, NULL, "u", "p" },
-		{ "smtps://x", "a@b", "none", NULL, "u", "p" },
-		{ "smtp://x", "a@b", NULL, "smtp_password", "u" },
-		{ "smtp://x", "a@b", NULL, "smtp_ca", .ca = "/nowhere/ca.pem" },
+		{ .url = "smtp://x", .from = "a@b", .tls = "try", .user = "u", .password = "p", .says = "smtp_tls" },
+		{ .url = "smtp://x", .from = "a@b", .tls = "none", .user = "u", .password = "p", .says = "smtp_tls" },
+		{ .url = "smtp://x", .from = "a@b", .user = "u", .password = "p" },
+		{ .url = "smtps://x", .from = "a@b", .tls = "none", .user = "u", .password = "p" },
+		{ .url = "smtp://x", .from = "a@b", .user = "u", .says = "smtp_password" },
+		{ .url = "smtp://x", .from = "a@b", .ca = "/nowhere/ca.pem", .says = "smtp_ca" },
 	};
 
 	(void)unused;
