@@ -65,8 +65,9 @@ static void about_project(struct demo *demo, const char *claim, const struct eve
 		buf_format(&data, "\"date\":\"%.10s\",\"note\":\"监控系统竣工验收\"}",
 			   instant_format(demo->opens + 8 * HOUR - event->days_ago * DAY, day).p);
 	else
-		buf_format(&data, "\"warranty_card\":\"W-%s\",\"customer_name\":\"海口蓝湾物业\",\"principles\":\"一年免费保修,终身有偿维护\","
-			   "\"responsible\":\"工程部,吕强 (M02)\"}", event->who + 2);
+		buf_format(&data, "\"warranty_card\":\"W-%s\",\"owner\":\"海口蓝湾物业\",\"principles\":\"验收之日起一年免费保修,之后终身有偿维护\","
+			   "\"purpose\":\"保证系统持续运行\",\"department\":\"工程部\",\"responsible\":[\"M02\",\"F01\"]}",
+			   event->who + 2);
 	snprintf(id, sizeof(id), "%s-%s-%s", demo->run, claim, event->who);
 	demo_claim(demo, "aftercare.staff", event->who, id, claim, day_now(demo), buf_view(&data));
 	demo->tally.other_claims++;

@@ -115,7 +115,8 @@ void tally_record(struct demo *demo, const struct record *record)
 		refusal_news(demo, story, record);
 		return;
 	}
-	if (!story && record->ticket.n)
+	/* Somebody else's ticket; what is no ticket, a project or a visit, is the desk's. */
+	if (!story && str_starts(record->ticket, STR("AC-")))
 		return;
 	if (record->value.n == 0 || doc_parse(&doc, record->value, &demo->ctl.arena, &ignored))
 		return;

@@ -28,10 +28,11 @@ check tells_of_every_closing "$(summed tickets closed)" "$(lines ticket.closed)"
 check tells_of_every_refusal "$(summed 'further claims' 'of them')" "$(($(lines refused) - $(summed 'requests sent' refused)))"
 missing=""
 for fact in sla.breached sla.met ticket.incomplete ticket.unassignable ticket.reopened ticket.cancelled ticket.spare_required \
-	ticket.spare_issued task.opened staff.off_post killed back; do
+	ticket.spare_issued task.opened staff.off_post warranty_card.issued killed back; do
 	[ "$(lines "$fact")" -gt 0 ] || missing+=" $fact"
 done
 check shows_what_happens_in_a_day "" "$missing"
+check watches_a_project 1 "$(awk -F'\t' '$2 == "-" && $3 == "sla.breached" && $4 ~ /P-601/' "$out" | wc -l)"
 check makes_a_picture 1 "$(python3 -c 'import sys, xml.dom.minidom as x; print(len(x.parse(sys.argv[1]).getElementsByTagName("svg")))' "$dir.svg" 2>&1 | tail -n 1)"
 deploy/dev/stack status --dir "$dir" >/dev/null 2>&1
 check leaves_nothing_running 3 "$?"
