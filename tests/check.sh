@@ -99,21 +99,19 @@ if wants layers; then
 	count "$(grep -c '^ok ' build/check-layers.log)" "$(grep -c '^not ok ' build/check-layers.log)" 0
 fi
 
-# Two at a time: most of it is waiting, for a deadline, a restart, a session's end.
-one_lane() {
-	if wants integration; then
-		group devbroker AFTERCARE_TEST_BROKER=devbroker integration
-		# What has nothing to do with a broker has been tried.
-		[ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration test_kill test_outage
-	fi
+# Three at a time: most of it is waiting, for a deadline, a restart, a session's end.
+ledger_lane() {
+	! wants integration || group devbroker AFTERCARE_TEST_BROKER=devbroker integration
+}
+sanitized_lane() {
+	! wants unit || group asan OUT=build/asan unit
+	! wants scenarios || group "devbroker, sanitized" AFTERCARE_TEST_BROKER=devbroker OUT=build/asan scenarios
 	! wants unit || group plain unit
 }
-other_lane() {
-	! wants unit || group asan OUT=build/asan unit
-	if wants scenarios; then
-		group "devbroker, sanitized" AFTERCARE_TEST_BROKER=devbroker OUT=build/asan scenarios
-		[ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka scenarios
-	fi
+kafka_lane() {
+	! wants scenarios || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka scenarios
+	# What has nothing to do with a broker is tried elsewhere.
+	! wants integration || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration test_kill test_outage
 	if wants shell; then
 		if [ $kafka = yes ]; then
 			group plain shell
@@ -122,8 +120,9 @@ other_lane() {
 		fi
 	fi
 }
-one_lane &
-other_lane &
+ledger_lane &
+sanitized_lane &
+kafka_lane &
 wait
 
 if [ $kafka = no ] && { wants integration || wants scenarios; }; then

@@ -242,7 +242,7 @@ static void test_refused(void **state)
 		{ "{\"product.model\": {\"path\": \"installation.modle\"}}",
 		  "m: /product.model/path: \"installation.modle\" is no known path (did you mean installation.model?)\n" },
 		{ "{\"product.model\": {\"path\": 5}}", "m: /product.model/path: a number where a string belongs\n" },
-		{ "{\"product.model\": {\"path\": \"kind\", \"gte\": 5}}", "m: /product.model/gte: unknown member\n" },
+		{ "{\"product.model\": {\"path\": \"kind\", \"gte\": 5}}", "m: /product.model/gte: unknown member (there are path)\n" },
 		{ "{\"event.item.quality_grade\": {\"gte\": {\"paht\": \"installation.quality_grade\"}}}",
 		  "m: /event.item.quality_grade/gte/paht: unknown member\nm: /event.item.quality_grade/gte: \"path\" is missing\n" },
 		{ "{\"any\": []}", "m: /any: a list of conditions belongs here\n" },
