@@ -26,8 +26,9 @@ summed() { sed -n "s/^  $1 .* \([0-9]*\) $2.*/\1/p" "$out"; }
 check tells_of_every_ticket "$(summed 'requests sent' tickets)" "$(lines ticket.registered)"
 check tells_of_every_closing "$(summed tickets closed)" "$(lines ticket.closed)"
 check tells_of_every_refusal "$(summed 'further claims' 'of them')" "$(($(lines refused) - $(summed 'requests sent' refused)))"
+# What the stories wait for, on a machine however slow; whether a ticket finds nobody on post depends on its speed.
 missing=""
-for fact in sla.breached sla.met ticket.incomplete ticket.unassignable ticket.reopened ticket.cancelled ticket.spare_required \
+for fact in sla.breached sla.met ticket.incomplete ticket.reopened ticket.cancelled ticket.spare_required \
 	ticket.spare_issued task.opened staff.off_post warranty_card.issued killed back; do
 	[ "$(lines "$fact")" -gt 0 ] || missing+=" $fact"
 done
