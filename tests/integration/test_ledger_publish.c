@@ -73,8 +73,8 @@ static void test_deliveries_that_fail_for_good(void **state)
 		/* Where fewer requests were enough. */
 		rd_kafka_mock_clear_request_errors(mock, API_PRODUCE);
 	}
-	print_message("%d failures\n", probe_said(probe, "publishing failed"));
-	assert_true(probe_said(probe, "publishing failed") >= 4);
+	/* The rounds whose first request is refused; how many requests there are in the others is librdkafka's choice. */
+	assert_true(probe_said(probe, "publishing failed") >= 2);
 	assert_true(probe_runs(probe));
 }
 
