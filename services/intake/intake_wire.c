@@ -75,6 +75,18 @@ static struct approval *decode_approval(const struct doc *doc, struct arena *are
 	return approval;
 }
 
+/* "E017" of the message "E017.m3": a report goes where its message is kept. */
+static struct str thing_of_message(struct str message)
+{
+	size_t n = message.n;
+
+	while (n > 0 && message.p[n - 1] >= '0' && message.p[n - 1] <= '9')
+		n--;
+	if (n == message.n || n < 3 || message.p[n - 1] != 'm' || message.p[n - 2] != '.')
+		return message;
+	return (struct str){ message.p, n - 2 };
+}
+
 /* The thing's id as its schema names it, else what the sender calls the subject, else the event itself: a key is needed. */
 static struct str thing_id(const struct claim_type *type, const struct event *event, struct arena *arena)
 {
@@ -142,6 +154,8 @@ static void name_ticket(struct claim *claim, int32_t lanes, struct arena *arena)
 		return;
 	claim->about_ticket = false;
 	claim->id = thing_id(claim->type, event, arena);
+	if (str_starts(event->name, STR("message.")))
+		claim->id = thing_of_message(claim->id);
 }
 
 void intake_decode(struct claim *claim, struct item *item, const struct claim_type *type, int32_t lanes, struct arena *arena)

@@ -229,7 +229,8 @@ static void hold(struct composing *c, const struct notification_template *templa
 	c->counter->held = c->counter->held.n ? str_format(c->batch->arena, "%.*s %.*s", STR_ARG(c->counter->held), STR_ARG(c->message.id))
 					      : c->message.id;
 	c->counter->changed = true;
-	suppress(c, reason, task, ticket->owner.n ? ticket->owner : STR("csr"));
+	/* Nobody owns it yet: whoever will. */
+	suppress(c, reason, task, c->entry->desk ? STR("csr") : ticket->owner.n ? ticket->owner : STR("owner"));
 	keep(c);
 }
 

@@ -19,10 +19,10 @@ bool notification_wants(struct str name)
 	return false;
 }
 
-/* Whatever a policy may name, and the reports about messages that concern no ticket. */
+/* Whatever a policy may name, and the reports about messages that concern no ticket; not the directory's masses. */
 bool notification_wants_desk(struct str name)
 {
-	return !str_starts(name, STR("policy."));
+	return !str_ends(name, STR(".upserted")) && !str_starts(name, STR("policy."));
 }
 
 struct notification_fact notification_decode(const struct item *item, struct arena *arena)
