@@ -116,8 +116,14 @@ static struct str read_once_per(struct compile *compile, const struct place *at)
 static struct str read_on(struct compile *compile, const struct place *at)
 {
 	struct str word = str_of(json_string_value(at->value));
+	const char *near = word.p && !words_have(compile, &words_fact, word) ? near_word(words_desk.items, word) : NULL;
 
-	return word.p && words_have(compile, &words_desk, word) ? read_text(compile, at) : read_word(compile, at, &words_fact);
+	if (word.p && words_have(compile, &words_desk, word))
+		return read_text(compile, at);
+	if (!near || near_word(words_fact.items, word))
+		return read_word(compile, at, &words_fact);
+	complain(compile, at, "\"%.*s\" is no fact (did you mean %s?)", STR_ARG(word), near);
+	return STR_NONE;
 }
 
 /* The embedded template in the language that all have; absent: there is none. */

@@ -168,6 +168,15 @@ static void retries(void **unused)
 		assert_int_equal(notification_after(rows[i].outcome, rows[i].attempts, &patience, 1000, &at), rows[i].want);
 		assert_int_equal(at, 1000 + rows[i].wait);
 	}
+	/* What the other side asks for is the least. */
+	for (int i = 0; i < 2; i++) {
+		struct notification_patience asked = patience;
+		instant at = INSTANT_NONE;
+
+		asked.asked = i ? 500 * SECOND : 10 * SECOND;
+		assert_int_equal(notification_after(OUTCOME_TEMPORARY, 1, &asked, 1000, &at), MESSAGE_REQUESTED);
+		assert_int_equal(at, 1000 + (i ? 500 : 30) * SECOND);
+	}
 }
 
 static void channels(void **unused)

@@ -57,7 +57,7 @@ static void test_wrong(void **state)
 static void test_right(void **state)
 {
 	static const char *const files[] = {
-		R19, "deploy/policies/reply2h-assign24h-contact24h.json", "deploy/policies/helpdesk-replay.json", DATA "right/advisor.json", DATA "right/everything.json",
+		R19, "deploy/policies/reply2h-assign24h-contact24h.json", "deploy/policies/helpdesk-replay.json", DATA "right/advisor.json", DATA "right/everything.json", DATA "right/messages.json",
 	};
 
 	(void)state;
@@ -142,6 +142,39 @@ static void test_resolve(void **state)
 	assert_true(str_eq(buf_view(&resolved), buf_view(&again)));
 	assert_int_equal(policy_resolve(buf_view(&text), "a", NULL, 0, &again, &bench.errors, &bench.fault), FATAL);
 	bench_done(&bench);
+}
+
+static void check_texts(const char *on, const char *texts, const char *says)
+{
+	struct buf text cleanup(buf_done) = { 0 };
+	struct bench bench = { 0 };
+	enum verdict verdict;
+
+	buf_format(&text, "{\"policy\": \"p\", \"version\": 1, \"effective_from\": \"2026-01-01\", \"messages\": [{\"name\": \"m\", \"on\": \"%s\", "
+			  "\"to\": \"manager\", \"template\": \"overdue\", \"texts\": %s}]}", on, texts);
+	verdict = policy_compile(buf_view(&text), "a", NULL, 0, &bench.attributes, &bench.policy, &bench.errors, &bench.fault);
+	buf_char(&bench.errors, '\0');
+	if ((verdict == OK) != (says == NULL) || (says && !strstr(bench.errors.p, says)))
+		fail_msg("%s: %s", texts, bench.errors.p);
+	if (!says) {
+		assert_int_equal(bench.policy->messages[0].text_count, 1);
+		assert_true(str_is(bench.policy->messages[0].texts[0].path, "option"));
+		assert_true(str_is(bench.policy->messages[0].texts[0].zh, "z"));
+		assert_true(str_is(bench.policy->messages[0].texts[0].en, "e"));
+	}
+	bench_done(&bench);
+}
+
+/* What a policy says in its messages has a place in their templates; a message may be about what concerns no ticket. */
+static void test_texts(void **state)
+{
+	(void)state;
+	check_texts("sla.breached", "{\"option\": {\"zh\": \"z\", \"en\": \"e\"}}", NULL);
+	check_texts("staff.off_post", "{\"option\": {\"zh\": \"z\", \"en\": \"e\", \"zh-TW\": \"t\"}}", NULL);
+	check_texts("staff.of_post", "{\"option\": {\"zh\": \"z\", \"en\": \"e\"}}", "did you mean staff.off_post?");
+	check_texts("sla.breached", "{\"option\": {\"zh\": \"z\"}}", "/messages/0/texts/option: \"en\" is missing");
+	check_texts("sla.breached", "{\"optoin\": {\"zh\": \"z\", \"en\": \"e\"}}", "has no {{optoin}}");
+	check_texts("sla.breached", "\"option\"", "/messages/0/texts");
 }
 
 /* Everything that has a field in policy.h arrives there. */
@@ -365,7 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_right),
+		cmocka_unit_test(test_right), cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_everything),

@@ -158,6 +158,48 @@ static void values(void **unused)
 	arena_done(&arena);
 }
 
+/* What has been said for the ticket comes first, then what the policy says, then the words for nothing. */
+static void parts(void **unused)
+{
+	static const struct message_text texts[] = {
+		{ .path = { "option", 6 }, .zh = { "备用机", 9 }, .en = { "a spare", 7 } },
+		{ .path = { "problem", 7 }, .zh = { "简", 3 }, .zh_tw = { "繁", 3 }, .en = { "x", 1 } },
+	};
+	static const struct {
+		const char *locale, *option;
+		bool policy;
+		const char *path, *want;
+	} rows[] = {
+		{ "zh-CN", NULL, true, "option", "备用机" }, { "zh-TW", NULL, true, "option", "备用机" }, { "en", NULL, true, "option", "a spare" },
+		{ "zh-TW", NULL, true, "problem", "繁" }, { "zh-CN", NULL, true, "problem", "简" },
+		{ "en", "a new one", true, "option", "a new one" },
+		{ "en", "2026-11-24T02:00:00Z", false, "option", "promised by 2026-11-24 10:00" },
+		{ "zh-CN", "2026-11-24T02:00:00Z", false, "option", "承诺完成时间：2026-11-24 10:00" },
+		{ "en", NULL, false, "option", "the owner will contact you shortly and say how we go on" },
+		{ "zh-CN", NULL, false, "expected", "2026-11-23 12:41" },
+	};
+	struct notification_catalogue *catalogue = NULL;
+	struct fault fault = FAULT_NONE;
+	struct arena arena = { 0 };
+	struct doc event;
+	struct ticket ticket = { .id = STR("AC-1"), .received_at = INSTANT_NONE };
+
+	(void)unused;
+	assert_int_equal(notification_catalogue_load(embed_files, embed_count, &catalogue, &fault), OK);
+	assert_int_equal(doc_parse(&event, STR("{\"due_at\": \"2026-11-23T04:41:57.000Z\"}"), &arena, &fault), OK);
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct notification_view view = {
+			.catalogue = catalogue, .locale = str_of(rows[i].locale), .zone_offset_us = 8 * HOUR, .ticket = &ticket, .event = &event,
+			.option = str_of(rows[i].option), .expected = INSTANT_NONE, .texts = rows[i].policy ? texts : NULL,
+			.text_count = rows[i].policy ? array_count(texts) : 0, .arena = &arena,
+		};
+
+		assert_string_equal(str_z(&arena, notification_value(&view, str_of(rows[i].path))), rows[i].want);
+	}
+	notification_catalogue_free(catalogue);
+	arena_done(&arena);
+}
+
 static void locales(void **unused)
 {
 	static const char text[] = "subject: S\n\nHello\n";
@@ -180,7 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shipped), cmocka_unit_test(refused), cmocka_unit_test(rendering), cmocka_unit_test(values),
-		cmocka_unit_test(locales),
+		cmocka_unit_test(locales), cmocka_unit_test(parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
