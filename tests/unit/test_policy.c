@@ -171,7 +171,7 @@ static void test_texts(void **state)
 	(void)state;
 	check_texts("sla.breached", "{\"option\": {\"zh\": \"z\", \"en\": \"e\"}}", NULL);
 	check_texts("staff.off_post", "{\"option\": {\"zh\": \"z\", \"en\": \"e\", \"zh-TW\": \"t\"}}", NULL);
-	check_texts("staff.of_post", "{\"option\": {\"zh\": \"z\", \"en\": \"e\"}}", "did you mean staff.off_post?");
+	check_texts("staff.off_pots", "{\"option\": {\"zh\": \"z\", \"en\": \"e\"}}", "did you mean staff.off_post?");
 	check_texts("sla.breached", "{\"option\": {\"zh\": \"z\"}}", "/messages/0/texts/option: \"en\" is missing");
 	check_texts("sla.breached", "{\"optoin\": {\"zh\": \"z\", \"en\": \"e\"}}", "has no {{optoin}}");
 	check_texts("sla.breached", "\"option\"", "/messages/0/texts");
