@@ -1,8 +1,8 @@
 /* The log: systemd's journal with structured fields when stderr is the journal ($JOURNAL_STREAM), else lines on stderr.
  *
  * Keeps errno, allocates nothing; a line that cannot be written is lost. Text of more than 2 KB is cut.
- * A message says what happened and, from warning up, what happens next. No personal data. Only the worker and the
- * mains log; everything below fills faults. Level = consequence. */
+ * A message says what happened and, from warning up, what happens next. No personal data. Only the worker, the
+ * mains and what watches a destination outside (notification_turn.c) log; everything below fills faults. Level = consequence. */
 #ifndef AFTERCARE_IO_JOURNAL_H
 #define AFTERCARE_IO_JOURNAL_H
 

@@ -222,6 +222,8 @@ struct notification_letter {
 };
 /* Whether it can stand in an SMTP command: one address, printable ASCII. */
 bool notification_address_good(struct str address);
+/* An id as it can stand in a header: what comes from a directory may hold anything. */
+void notification_put_id(struct buf *out, struct str id);
 /* The whole message, CRLF, as SMTP carries it. The same letter always gives the same bytes. */
 void notification_mime(struct buf *out, const struct notification_letter *letter);
 

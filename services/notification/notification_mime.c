@@ -114,6 +114,19 @@ bool notification_address_good(struct str address)
 	return ats == 1 && address.n >= 3 && address.n <= 320 && address.p[0] != '@' && address.p[address.n - 1] != '@';
 }
 
+void notification_put_id(struct buf *out, struct str id)
+{
+	for (size_t i = 0; i < id.n; i++) {
+		unsigned char c = (unsigned char)id.p[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+		    (c == '.' && i > 0 && id.p[i - 1] != '.'))
+			buf_char(out, (char)c);
+		else
+			buf_format(out, "%%%02x", c);
+	}
+}
+
 void notification_mime(struct buf *out, const struct notification_letter *letter)
 {
 	struct str domain = letter->from;
@@ -123,7 +136,9 @@ void notification_mime(struct buf *out, const struct notification_letter *letter
 	buf_format(out, "To: <%.*s>\r\n", STR_ARG(letter->to));
 	put_subject(out, letter->subject);
 	put_date(out, letter->at);
-	buf_format(out, "Message-ID: <%.*s@%.*s>\r\n", STR_ARG(letter->id), STR_ARG(domain.p ? domain : STR("aftercare.invalid")));
+	buf_z(out, "Message-ID: <");
+	notification_put_id(out, letter->id);
+	buf_format(out, "@%.*s>\r\n", STR_ARG(domain.p ? domain : STR("aftercare.invalid")));
 	buf_z(out, "Auto-Submitted: auto-generated\r\n"
 		   "MIME-Version: 1.0\r\n"
 		   "Content-Type: text/plain; charset=UTF-8\r\n"

@@ -196,7 +196,8 @@ static struct curl_slist *headers_of(const struct notification_webhook *webhook,
 	int64_t timestamp = (int64_t)time(NULL);
 	char signature[NOTIFICATION_SIGNATURE];
 	struct curl_slist *list = NULL;
-	char line[400];
+	struct buf key = { 0 };
+	char line[160];
 
 	notification_webhook_sign(webhook->conf->webhook_secret, timestamp, letter->text, signature);
 	list = curl_slist_append(list, "Content-Type: application/cloudevents+json; charset=utf-8");
@@ -206,10 +207,12 @@ static struct curl_slist *headers_of(const struct notification_webhook *webhook,
 	list = curl_slist_append(list, line);
 	snprintf(line, sizeof(line), NOTIFICATION_HEADER_SIGNATURE ": %s", signature);
 	list = curl_slist_append(list, line);
-	snprintf(line, sizeof(line), NOTIFICATION_HEADER_KEY ": %.*s", STR_ARG(letter->id));
-	for (char *p = line; *p; p++)
-		*p = *p < ' ' || *p > '~' ? '_' : *p;
-	return curl_slist_append(list, line);
+	buf_z(&key, NOTIFICATION_HEADER_KEY ": ");
+	notification_put_id(&key, letter->id);
+	buf_char(&key, '\0');
+	list = curl_slist_append(list, key.p);
+	buf_done(&key);
+	return list;
 }
 
 /* What came of it. Only a final status is an answer; without one, and with the request on its way, nobody knows. */

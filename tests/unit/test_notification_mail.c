@@ -42,6 +42,13 @@ static void bytes(void **unused)
 	buf_char(&out, '\0');
 	assert_non_null(strstr(out.p, "Subject: =?UTF-8?B?5bel5Y2V"));
 	assert_null(strstr(out.p, "Bcc"));
+	/* What a directory calls its people begins no header either. */
+	chinese.id = STR("李\r\nBcc: x.m1");
+	buf_clear(&out);
+	notification_mime(&out, &chinese);
+	buf_char(&out, '\0');
+	assert_non_null(strstr(out.p, "Message-ID: <%e6%9d%8e%0d%0aBcc%3a%20x.m1@example.com>"));
+	assert_null(strstr(out.p, "\nBcc"));
 	for (const char *line = out.p, *end; (end = strstr(line, "\r\n")); line = end + 2)
 		assert_true(end - line <= 78);
 	buf_done(&out);
