@@ -70,8 +70,9 @@ static void read_every(struct compile *compile, const struct place *at, struct p
 {
 	if (!read_duration(compile, at, &programme->every))
 		return;
-	if (programme->every.us % DAY != 0 || (programme->every.us == 0 && programme->every.months == 0))
-		complain(compile, at, "visits come round in whole days, months or years");
+	if (programme->every.us % DAY != 0 || (programme->every.us == 0 && programme->every.months == 0) ||
+	    programme->every.months > 1200 || programme->every.us > 36525 * DAY)
+		complain(compile, at, "visits come round in whole days, months or years, up to a hundred years");
 }
 
 static void only_tasks(struct compile *compile, const struct place *at, struct actions actions)
@@ -86,7 +87,7 @@ static void only_tasks(struct compile *compile, const struct place *at, struct a
 }
 
 /* What comes round for every installation, by the calendar. */
-static void read_visit(struct compile *compile, const struct place *at, struct programme *programme)
+static void read_visit(struct compile *compile, const struct place *at, bool has_warranty, struct programme *programme)
 {
 	static const char *const members[] = { "!name", "!kind", "!per", "!every", "!from", "until", "audience", "to", "form",
 					       "missed", "~approver", "~share", "~departments", "~adapt", "~rules", "~once_a",
@@ -108,11 +109,13 @@ static void read_visit(struct compile *compile, const struct place *at, struct p
 	read_every(compile, &every, programme);
 	(void)read_word(compile, &begin, &words_from);
 	programme->until_warranty = read_word(compile, &end, &words_until).n > 0;
+	if (programme->until_warranty && !has_warranty)
+		complain(compile, &end, "the document has no /intake/warranty that says until when");
 	read_to(compile, &to, "manager", programme);
 	only_tasks(compile, &missed, programme->missed);
 }
 
-static void read_programme(struct compile *compile, const struct place *at, struct programme *programme)
+static void read_programme(struct compile *compile, const struct place *at, bool has_warranty, struct programme *programme)
 {
 	struct place name = place_member(at, "name");
 	struct place kind = place_member(at, "kind");
@@ -131,7 +134,7 @@ static void read_programme(struct compile *compile, const struct place *at, stru
 	programme->form = form.value ? read_name(compile, &form) : STR_NONE;
 	programme->missed = read_actions(compile, &missed);
 	if (programme->type == PROGRAMME_VISIT)
-		read_visit(compile, at, programme);
+		read_visit(compile, at, has_warranty, programme);
 	else
 		read_errand(compile, at, programme);
 }
@@ -145,7 +148,7 @@ void read_programmes(struct compile *compile, const struct place *at, struct pol
 	for (size_t i = 0; i < count; i++) {
 		struct place element = place_element(at, i);
 
-		read_programme(compile, &element, &programmes[i]);
+		read_programme(compile, &element, policy->warranty.present, &programmes[i]);
 	}
 	policy->programmes = programmes;
 	policy->programme_count = count;

@@ -312,6 +312,22 @@ size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, cons
 	return count;
 }
 
+bool knowledge_has_programme(const struct knowledge *knowledge, enum programme_type type, instant now, instant *ret_next)
+{
+	bool any = false;
+	*ret_next = INSTANT_NONE;
+	for (size_t i = 0; i < knowledge->version_count; i++) {
+		const struct known_version *version = &knowledge->versions[i];
+		if (version->type != DOCUMENT_POLICY || !version->approved || !version->policy)
+			continue;
+		for (size_t j = 0; j < version->policy->programme_count; j++)
+			any |= version->policy->programmes[j].type == type;
+		if (version->effective_from > now && (*ret_next == INSTANT_NONE || version->effective_from < *ret_next))
+			*ret_next = version->effective_from;
+	}
+	return any;
+}
+
 size_t knowledge_desk(struct knowledge *knowledge, struct batch *batch, const struct item *item, struct ticket *ret_thing,
 		      const struct value **ret_vector, const struct policy **ret_policies)
 {

@@ -50,6 +50,10 @@ size_t knowledge_in_force(struct knowledge *knowledge, instant received_at, cons
 size_t knowledge_desk(struct knowledge *knowledge, struct batch *batch, const struct item *item, struct ticket *ret_thing,
 		      const struct value **ret_vector, const struct policy **ret_policies);
 
+/* Whether any approved version that is or will be in force has a programme of this kind; *ret_next: when the next of the
+ * approved versions comes into force (INSTANT_NONE: all are). */
+bool knowledge_has_programme(const struct knowledge *knowledge, enum programme_type type, instant now, instant *ret_next);
+
 /* Staff as of the last refresh, sorted by id. */
 const struct directory *knowledge_directory(const struct knowledge *knowledge);
 

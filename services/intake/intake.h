@@ -42,6 +42,7 @@ struct claim_type {
 	struct str name;
 	enum about about;
 	struct str member;             /* of the data: the thing's id; may be absent */
+	struct str lane_of;            /* the member whose lane a copy goes to when it is there; absent: that of the thing */
 	struct str prefix;             /* of the record's key where it is "prefix:id": what a null body deletes */
 	const struct schema *schema;   /* NULL: no such name */
 	struct str topic;              /* where claims of this name belong; absent: nowhere, it is a fact */

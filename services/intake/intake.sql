@@ -85,15 +85,17 @@ delete from directory.serial where installation = any($1::text[])
 -- A deleted one keeps its row, owned by nobody, so that one statement writes the table. The number is INSTALLATION_UNKNOWN.
 -- name: intake_save_installations
 insert into directory.installation
-       (installation, deleted, customer, product, accepted_on, sold_by, manufacturer_months, quality_grade)
+       (installation, deleted, customer, product, accepted_on, sold_by, manufacturer_months, quality_grade, lane, changed)
 select installation, deleted, customer, product, accepted_on, sold_by,
-       nullif(months, -9223372036854775808), nullif(grade, -9223372036854775808)
-  from unnest($1::text[], $2::bool[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[])
-       k(installation, deleted, customer, product, accepted_on, sold_by, months, grade)
+       nullif(months, -9223372036854775808), nullif(grade, -9223372036854775808), lane, g.installations
+  from unnest($1::text[], $2::bool[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[], $9::int4[])
+       k(installation, deleted, customer, product, accepted_on, sold_by, months, grade, lane)
+ cross join directory.generation g
 on conflict (installation) do update
    set deleted = excluded.deleted, customer = excluded.customer, product = excluded.product,
        accepted_on = excluded.accepted_on, sold_by = excluded.sold_by,
-       manufacturer_months = excluded.manufacturer_months, quality_grade = excluded.quality_grade
+       manufacturer_months = excluded.manufacturer_months, quality_grade = excluded.quality_grade,
+       lane = excluded.lane, changed = excluded.changed
 
 -- name: intake_save_serials
 insert into directory.serial (serial_no, installation)
@@ -101,4 +103,4 @@ select * from unnest($1::text[], $2::text[])
 on conflict (serial_no) do update set installation = excluded.installation
 
 -- name: intake_raise_generation
-update directory.generation set people = people + $1, things = things + $2
+update directory.generation set people = people + $1, things = things + $2, installations = installations + $3

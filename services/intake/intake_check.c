@@ -21,6 +21,7 @@ static void type_fill(struct claim_type *type, const struct schema *schema, stru
 	/* "call" or "leave:staff:id": what stands behind the prefix first names the thing. */
 	type->prefix = rest.p ? first : STR_NONE;
 	type->member = rest.p ? str_cut(&rest, ':') : first;
+	type->lane_of = schema_annotation(schema, "x-lane");
 	if (str_is(schema_annotation(schema, "x-role"), "claim"))
 		type->topic = schema_annotation(schema, "x-topic");
 }

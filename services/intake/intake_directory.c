@@ -14,6 +14,7 @@ struct entity {
 	bool deleted;
 	struct installation installation;
 	struct str serial_no;          /* of the installation */
+	int32_t lane;                  /* of the installation */
 };
 struct post {
 	struct str staff, data;
@@ -35,7 +36,7 @@ struct flow {
 	bool *entity_changed, *post_changed;
 	struct str *idents;
 	size_t ident_count;
-	bool people, things;
+	bool people, things, installations;
 };
 
 static struct str kind_of(const struct claim *claim)
@@ -150,9 +151,14 @@ static void take_entity(struct flow *flow, const struct claim *claim, instant at
 	entity->deleted = intake_deletes(event);
 	entity->data = entity->deleted ? STR_NONE : event->data;
 	entity->serial_no = STR_NONE;
-	entity->installation = (struct installation){ .manufacturer_months = INSTALLATION_UNKNOWN, .quality_grade = INSTALLATION_UNKNOWN };
-	if (!entity->deleted && str_is(entity->kind, "installation"))
-		read_installation(entity, &event->doc, arena);
+	entity->installation = (struct installation){ .manufacturer_months = INSTALLATION_UNKNOWN,
+						      .quality_grade = INSTALLATION_UNKNOWN };
+	if (str_is(entity->kind, "installation")) {
+		entity->lane = worker_lane(flow->batch->worker, entity->id);
+		flow->installations = true;
+		if (!entity->deleted)
+			read_installation(entity, &event->doc, arena);
+	}
 	flow->entity_changed[place] = true;
 	if (str_is(entity->kind, "staff") || str_is(entity->kind, "roster"))
 		flow->people = true;
@@ -273,34 +279,44 @@ static void save_installations(struct batch *batch, const struct entity *rows, s
 	db_column_array(&params, DB_TEXT, &rows[0].installation.sold_by, sizeof(*rows), count);
 	db_column_array(&params, DB_INT, &rows[0].installation.manufacturer_months, sizeof(*rows), count);
 	db_column_array(&params, DB_INT, &rows[0].installation.quality_grade, sizeof(*rows), count);
+	db_column_array(&params, DB_INT4, &rows[0].lane, sizeof(*rows), count);
 	db_queue(batch->db, "intake_save_installations", &params);
 	save_serials(batch, rows, count);
 }
 
-static void save_entities(struct flow *flow)
+/* All that has changed, sorted; those that are installations stand together. */
+static struct entity *changed_entities(struct flow *flow, size_t *ret_count, size_t *ret_first, size_t *ret_installations)
 {
-	struct batch *batch = flow->batch;
-	struct db_params params = { .arena = batch->arena };
 	struct entity *rows = flow->entity;
 	size_t n = 0, first = 0, installations = 0;
 
 	for (size_t i = 0; i < flow->entity_count; i++)
 		if (flow->entity_changed[i])
 			rows[n++] = rows[i];
+	if (n)
+		qsort(rows, n, sizeof(*rows), by_kind_and_id);
+	while (first < n && !str_is(rows[first].kind, "installation"))
+		first++;
+	while (first + installations < n && str_is(rows[first + installations].kind, "installation"))
+		installations++;
+	*ret_count = n;
+	*ret_first = first;
+	*ret_installations = installations;
+	return rows;
+}
+
+static void save_entities(struct batch *batch, const struct entity *rows, size_t n)
+{
+	struct db_params params = { .arena = batch->arena };
+
 	if (n == 0)
 		return;
-	qsort(rows, n, sizeof(*rows), by_kind_and_id);
 	db_column_array(&params, DB_TEXT, &rows[0].kind, sizeof(*rows), n);
 	db_column_array(&params, DB_TEXT, &rows[0].id, sizeof(*rows), n);
 	db_column_array(&params, DB_INSTANT, &rows[0].at, sizeof(*rows), n);
 	db_column_array(&params, DB_BOOL, &rows[0].deleted, sizeof(*rows), n);
 	db_column_array(&params, DB_TEXT, &rows[0].data, sizeof(*rows), n);
 	db_queue(batch->db, "intake_save_entities", &params);
-	while (first < n && !str_is(rows[first].kind, "installation"))
-		first++;
-	while (first + installations < n && str_is(rows[first + installations].kind, "installation"))
-		installations++;
-	save_installations(batch, rows + first, installations);
 }
 
 static void save_presence(struct flow *flow)
@@ -325,16 +341,21 @@ static void save_presence(struct flow *flow)
 static void save(struct flow *flow)
 {
 	struct db_params params = { .arena = flow->batch->arena };
+	size_t count, first, installations;
+	struct entity *rows = changed_entities(flow, &count, &first, &installations);
 
-	save_entities(flow);
+	save_entities(flow->batch, rows, count);
 	save_presence(flow);
 	intake_save_idents(flow->batch, flow->idents, flow->ident_count);
-	/* Last, because every directory batch of every process meets in this one row. */
 	if (!flow->people && !flow->things)
 		return;
+	/* Late, because every directory batch of every process meets in this one row. Installations are stamped with what it
+	 * says, and it stays locked until the commit: who has seen a stamp has seen all that came before it. */
 	db_int(&params, flow->people);
 	db_int(&params, flow->things);
+	db_int(&params, flow->installations);
 	db_queue(flow->batch->db, "intake_raise_generation", &params);
+	save_installations(flow->batch, rows + first, installations);
 }
 
 enum verdict intake_directory(struct intake *intake, struct batch *batch, struct fault *fault)

@@ -87,7 +87,16 @@ static struct str thing_of_message(struct str message)
 	return (struct str){ message.p, n - 2 };
 }
 
-/* The thing's id as its schema names it, else what the sender calls the subject, else the event itself: a key is needed. */
+static struct str thing_member(const struct event *event, struct str name, struct arena *arena)
+{
+	uint32_t node = name.p ? doc_member(&event->doc, 0, name) : 0;
+
+	return node > 0 && doc_type(&event->doc, node) == DOC_NUMBER ? doc_raw(&event->doc, node) :
+		node > 0 ? member(&event->doc, 0, name, arena) : STR_NONE;
+}
+
+/* The thing's id as its schema names it, else that of the thing in whose lane it belongs, else what the sender calls the
+ * subject, else the event itself: a key is needed. */
 static struct str thing_id(const struct claim_type *type, const struct event *event, struct arena *arena)
 {
 	struct str key = event->record.key.p ? event->record.key : event->subject, id, names = type->member;
@@ -98,14 +107,13 @@ static struct str thing_id(const struct claim_type *type, const struct event *ev
 		return type->about == ABOUT_ENTITY ? key : str_cut(&key, ':');
 	}
 	while (names.p) {
-		struct str name = str_cut(&names, '|');
-		uint32_t node = doc_member(&event->doc, 0, name);
-
-		id = node > 0 && doc_type(&event->doc, node) == DOC_NUMBER ? doc_raw(&event->doc, node) :
-			member(&event->doc, 0, name, arena);
+		id = thing_member(event, str_cut(&names, '|'), arena);
 		if (id.p)
 			return id;
 	}
+	id = thing_member(event, type->lane_of, arena);
+	if (id.p)
+		return id;
 	return event->subject.p && event->subject.n > 0 ? event->subject : event->id;
 }
 
@@ -342,9 +350,10 @@ static struct str deletion_body(const struct claim *claim, struct arena *arena)
 void intake_emit_copy(struct batch *batch, struct claim *claim)
 {
 	const struct event *event = &claim->item->event;
+	struct str beside = claim->about_ticket ? STR_NONE : thing_member(event, claim->type->lane_of, batch->arena);
 	struct outgoing outgoing = {
 		.topic = claim->about_ticket ? TOPIC_TICKETS : TOPIC_DESK,
-		.partition = -1,
+		.partition = beside.p ? worker_lane(batch->worker, beside) : -1,
 		.key = claim->id,
 		.subject = claim->id,
 		.id = event->id,

@@ -1,8 +1,9 @@
-/* aftercare-survey: follow-up calls and satisfaction surveys after a case.
+/* aftercare-survey: follow-up calls and satisfaction surveys after a case, visits by the calendar.
  *
- * Reads the ticket log, and what became of its questions from aftercare.messages; writes survey.* and followup.due. This
- * file is the table of the service. It must never decide anything. */
-#include "services/survey/survey.h"
+ * Reads the ticket log, what became of its questions from aftercare.messages, and what is said of visits from the desk;
+ * learns of installations from the directory; writes survey.*, followup.due and visit.*. This file is the table of the
+ * service. It must never decide anything. */
+#include "services/survey/survey_visit.h"
 
 static enum verdict service_open(struct worker *worker, const void *conf, void **ret_state, struct fault *fault)
 {
@@ -27,18 +28,20 @@ static void service_close(void *userdata)
 
 static const struct service_topic topics[] = {
 	{ .name = TOPIC_TICKETS, .kind = TOPIC_LOG, .wants = survey_wants_ticket },
+	{ .name = TOPIC_DESK, .kind = TOPIC_LOG, .wants = survey_wants_desk },
 	{ .name = TOPIC_MESSAGES, .kind = TOPIC_LOG_BESIDE, .wants = survey_wants_message, .keeper = true },
 	{ 0 }
 };
-static const char *const sql[] = { "services/survey/survey.sql", NULL };
+static const char *const sql[] = { "services/survey/survey.sql", "services/survey/survey_visit.sql", NULL };
 static const struct service service = {
 	.name = "survey",
-	.summary = "follow-up calls and satisfaction surveys after a case",
+	.summary = "surveys, follow-up calls and visits",
 	.topics = topics,
 	.sql = sql,
 	.open = service_open,
 	.close = service_close,
 	.handle = survey_handle,
+	.watch = "visit_generation",
 };
 
 int main(int argc, char **argv)

@@ -2,7 +2,7 @@
  *
  * Two sources write the same rows: the ticket log (closings, answers, the timers of planned surveys) and aftercare.messages
  * (what became of the question, the timers of answers that do not come). The worker locks the lane for both. */
-#include "services/survey/survey.h"
+#include "services/survey/survey_visit.h"
 
 struct run {
 	struct survey_service *state;
@@ -275,6 +275,8 @@ enum verdict survey_handle(void *state, struct batch *batch, struct fault *fault
 	bool messages = str_is(str_of(batch->topic), TOPIC_MESSAGES);
 	enum verdict verdict = knowledge_refresh(run.state->knowledge, batch, false, fault);
 
+	if (verdict == OK && str_is(str_of(batch->topic), TOPIC_DESK))
+		return survey_visits(state, batch, fault);
 	if (verdict == OK)
 		verdict = load(&run, messages, fault);
 	for (size_t i = 0; i < batch->count && verdict == OK; i++)
