@@ -63,12 +63,14 @@ static enum verdict service_open(struct worker *worker, const void *conf, void *
 {
 	struct notification *state = mem_zero(sizeof(*state));
 	enum verdict verdict;
+	struct str locale;
 
 	(void)worker;
 	state->conf = conf;
+	locale = str_of(state->conf->locale);
 	state->knowledge = knowledge_new();
 	verdict = notification_catalogue_load(embed_files, embed_count, &state->catalogue, fault);
-	if (verdict == OK && !str_eq(notification_locale(state->catalogue, str_of(state->conf->locale), STR_NONE), str_of(state->conf->locale)))
+	if (verdict == OK && !str_eq(notification_locale(state->catalogue, locale, STR_NONE), locale))
 		verdict = fault_set(fault, FATAL, "locale = %s: there are no templates for it", state->conf->locale);
 	if (verdict == OK && (state->conf->smtp_url || state->conf->webhooks))
 		verdict = notification_carrier_new(state->conf, &state->carrier, fault);

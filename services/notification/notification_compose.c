@@ -197,8 +197,10 @@ static void suppress(struct composing *c, struct str reason, struct str task, st
 
 static void give_up(struct composing *c, struct str reason)
 {
-	suppress(c, reason, str_format(c->batch->arena, "message %.*s was not sent: %.*s", STR_ARG(c->message.template_name), STR_ARG(reason)),
-		 STR("csr"));
+	struct str task = str_format(c->batch->arena, "message %.*s was not sent: %.*s", STR_ARG(c->message.template_name),
+				     STR_ARG(reason));
+
+	suppress(c, reason, task, STR("csr"));
 }
 
 static struct str rendered(struct composing *c, struct str text, bool line)
@@ -220,15 +222,14 @@ static void hold(struct composing *c, const struct notification_template *templa
 {
 	const struct ticket *ticket = &c->entry->ticket;
 	struct str reason = str_format(c->batch->arena, "missing: %.*s", STR_ARG(missing));
-	struct str task = template->task.n ? template->task
-					   : str_format(c->batch->arena, "message %.*s is held: %.*s", STR_ARG(c->message.template_name),
-							STR_ARG(reason));
+	struct str task = template->task, before = c->counter->held, id = c->message.id;
 
 	c->message.state = MESSAGE_HELD;
 	c->message.held = notification_hold_text(to, c->view.event, c->batch->arena);
-	c->counter->held = c->counter->held.n ? str_format(c->batch->arena, "%.*s %.*s", STR_ARG(c->counter->held), STR_ARG(c->message.id))
-					      : c->message.id;
+	c->counter->held = before.n ? str_format(c->batch->arena, "%.*s %.*s", STR_ARG(before), STR_ARG(id)) : id;
 	c->counter->changed = true;
+	if (!task.n)
+		task = str_format(c->batch->arena, "message %.*s is held: %.*s", STR_ARG(template->name), STR_ARG(reason));
 	/* Nobody owns it yet: whoever will. */
 	suppress(c, reason, task, c->entry->desk ? STR("csr") : ticket->owner.n ? ticket->owner : STR("owner"));
 	keep(c);

@@ -128,7 +128,8 @@ static void add_messages(struct choice *choice, const struct policy *const *poli
 	policy = acknowledger(choice->fact, policies, count);
 	if (policy)
 		wish_add(choice, &(struct notification_wish){
-			.policy = policy, .rule = STR("acknowledge"), .message = STR("acknowledge"), .to = { customer, 1 }, .channels = { origin, 1 },
+			.policy = policy, .rule = STR("acknowledge"), .message = STR("acknowledge"),
+			.to = { customer, 1 }, .channels = { origin, 1 },
 			.template_name = STR("acknowledge"),
 		});
 }

@@ -18,7 +18,8 @@ static bool carried(const struct notification_message *message)
 	return message->via == VIA_MAIL || message->via == VIA_WEBHOOK;
 }
 
-void notification_timer(struct batch *batch, struct item *item, const struct notification_message *message, const char *kind, instant due)
+void notification_timer(struct batch *batch, struct item *item, const struct notification_message *message, const char *kind,
+			instant due)
 {
 	batch_timer_set(batch, item, &(struct timer){
 		.key = str_format(batch->arena, "%s:%.*s", kind, STR_ARG(message->id)), .due = due, .kind = str_of(kind),

@@ -123,7 +123,9 @@ static enum verdict subject_of_ticket(struct run *run, const struct ticket *tick
 /* The person that a thing of the desk is about stands where a ticket has its owner. */
 static void subject_of_thing(struct run *run, const struct item *item, struct subject *ret)
 {
-	ret->ticket.policy_count = knowledge_desk(run->state->knowledge, run->batch, item, &ret->ticket, &ret->vector, ret->policies);
+	size_t count = knowledge_desk(run->state->knowledge, run->batch, item, &ret->ticket, &ret->vector, ret->policies);
+
+	ret->ticket.policy_count = count;
 	ret->ticket.owner = doc_get(&item->event.doc, "staff", run->batch->arena);
 	ret->ticket.known = true;
 }
@@ -145,7 +147,8 @@ static void choose(struct run *run, struct item *item, struct subject *subject)
 		return;
 	if (!subject->vector)
 		subject->vector = knowledge_vector(run->state->knowledge, run->batch, &subject->ticket, item, NULL);
-	count = notification_choose(&fact, subject->policies, count, subject->vector, run->batch->now, wishes, NOTIFICATION_WISHES_MAX);
+	count = notification_choose(&fact, subject->policies, count, subject->vector, run->batch->now, wishes,
+				    NOTIFICATION_WISHES_MAX);
 	for (size_t i = 0; i < count; i++) {
 		if (wishes[i].delayed) {
 			rule_put_off(run, item, &subject->ticket, &wishes[i]);
@@ -168,6 +171,7 @@ static enum verdict rule_due(struct run *run, struct item *item, const struct ti
 	struct doc doc = { 0 }, event = { 0 };
 	struct policy_ref ref;
 	int64_t version = 0;
+	uint32_t cause;
 	enum verdict verdict;
 	size_t count;
 
@@ -183,7 +187,8 @@ static enum verdict rule_due(struct run *run, struct item *item, const struct ti
 	verdict = knowledge_policy(run->state->knowledge, run->batch, &ref, &policy, fault);
 	if (verdict)
 		return verdict;
-	if (doc_member(&doc, 0, STR("event")) && doc_parse(&event, doc_raw(&doc, doc_member(&doc, 0, STR("event"))), arena, &ignored) != OK)
+	cause = doc_member(&doc, 0, STR("event"));
+	if (cause && doc_parse(&event, doc_raw(&doc, cause), arena, &ignored) != OK)
 		event = (struct doc){ 0 };
 	count = notification_choose_rule(policy, doc_get(&doc, "rule", arena), wishes, NOTIFICATION_WISHES_MAX);
 	for (size_t j = 0; j < count; j++) {

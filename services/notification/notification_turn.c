@@ -28,7 +28,8 @@ static void trouble(struct notification *state, const struct notification_result
 	if (!notification_carrier_trouble(state->carrier, result->line, troubled, &name))
 		return;
 	if (troubled)
-		journal_warning("%.*s: %s; trying again with growing pauses, no more lines until it is back", STR_ARG(name), result->reason);
+		journal_warning("%.*s: %s; trying again with growing pauses, no more lines until it is back", STR_ARG(name),
+				result->reason);
 	else
 		journal_notice("%.*s: back", STR_ARG(name));
 }

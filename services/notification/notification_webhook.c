@@ -28,8 +28,8 @@ struct notification_webhook {
 
 /* ---- settings ---- */
 
-static enum verdict hook_add(struct notification_hooks *hooks, struct str channel, struct str url, const struct notification_conf *conf,
-			     struct fault *fault)
+static enum verdict hook_add(struct notification_hooks *hooks, struct str channel, struct str url,
+			     const struct notification_conf *conf, struct fault *fault)
 {
 	bool secure = str_starts(url, STR("https://")), plain = str_starts(url, STR("http://"));
 
@@ -86,7 +86,9 @@ struct notification_webhook *notification_webhook_new(const struct notification_
 {
 	struct notification_webhook *webhook = mem_zero(sizeof(*webhook));
 
-	*webhook = (struct notification_webhook){ .conf = conf, .url = url, .easy = curl_easy_init(), .stop = stop, .userdata = userdata };
+	*webhook = (struct notification_webhook){
+		.conf = conf, .url = url, .easy = curl_easy_init(), .stop = stop, .userdata = userdata,
+	};
 	return webhook;
 }
 
@@ -229,7 +231,8 @@ static void judge(struct notification_webhook *webhook, CURLcode code, struct no
 		curl_easy_getinfo(webhook->easy, CURLINFO_RETRY_AFTER, &wait);
 		result->retry_after = wait > 0 && wait < DAY / SECOND ? (int64_t)wait * SECOND : wait > 0 ? DAY : 0;
 		if (status >= 300 && status < 400)
-			snprintf(result->reason, sizeof(result->reason), "the gateway redirects (%ld), which is not followed", status);
+			snprintf(result->reason, sizeof(result->reason), "the gateway redirects (%ld), which is not followed",
+				 status);
 		else if (result->outcome != OUTCOME_DELIVERED)
 			snprintf(result->reason, sizeof(result->reason), "the gateway said %ld", status);
 		return;
