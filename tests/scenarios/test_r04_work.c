@@ -388,6 +388,36 @@ static void c134_each_closing_is_followed_by_one_survey(void **state)
 	scene_count_is(desk, ticket, "survey.sent", 1);
 }
 
+static const struct sent *answer(struct desk *desk, const char *ticket, const char *survey, int score)
+{
+	return desk_send(desk, &(struct claim){
+		.name = "survey.answered", .ticket = ticket,
+		.data = desk_text(desk, "{'survey': '%s', 'score': %d, 'comment': 'take 12 \\u597d'}", survey, score),
+	});
+}
+
+/* The first answer counts; what comes after it, or of a survey that nobody sent, stands in the ticket's log and changes nothing. */
+static void c134_a_survey_is_scored_once(void **state)
+{
+	struct desk *desk = *state;
+	const char *ticket = scene_assigned(desk, 0, NULL), *survey;
+
+	scene_resolve(desk, ticket);
+	scene_do(desk, ticket, "customer.confirmed", NULL, 0, SATISFIED);
+	scene_fact(desk, ticket, "notify.sent", "rule", "result", 1);
+	desk_settle(desk);
+	scene_do(desk, ticket, "staff.close_requested", scene_cast(desk)->csr, 0, NULL);
+	survey = record_text(desk_expect(desk, ticket, "survey.sent"), "survey");
+	desk_expect_of(desk, ticket, "ticket.survey_answered", answer(desk, ticket, desk_text(desk, "%s.s9", ticket), 10));
+	desk_expect_of(desk, ticket, "ticket.survey_answered", answer(desk, ticket, survey, 90));
+	assert_int_equal(record_number(desk_expect(desk, ticket, "survey.scored"), "score"), 90);
+	desk_expect_of(desk, ticket, "ticket.survey_answered", answer(desk, ticket, survey, 10));
+	desk_settle(desk);
+	scene_count_is(desk, ticket, "survey.scored", 1);
+	scene_count_is(desk, ticket, "task.opened", 0);
+	scene_count_is(desk, ticket, "survey.sent", 1);
+}
+
 static int open_stack(void **state)
 {
 	static const char *const policies[] = { "reply2h-assign24h-contact24h", NULL };
@@ -415,6 +445,7 @@ int main(void)
 		SCENARIO(c107_a_complaint_closes_with_the_result_told_and_a_corrective_action),
 		SCENARIO(c107_the_result_must_have_reached_the_customer),
 		SCENARIO(c134_each_closing_is_followed_by_one_survey),
+		SCENARIO(c134_a_survey_is_scored_once),
 	};
 
 	return cmocka_run_group_tests_name("test_r04_work", tests, open_stack, scene_close);

@@ -327,6 +327,55 @@ static void c150_a_daemon_that_dies_loses_and_doubles_nothing(void **state)
 	}
 }
 
+/* For survey alone another time of day begins now; INSTANT_NONE: the real one again. */
+static void clock_of_survey(struct desk *desk, instant shows)
+{
+	const struct stack *stack = desk_stack(desk);
+	char path[800], real[INSTANT_TEXT], simulated[INSTANT_TEXT], line[256], kept[8192] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/conf/survey.conf", stack->dir);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "simulated_clock", 15) != 0)
+			strncat(kept, line, sizeof(kept) - strlen(kept) - 1);
+	fclose(file);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(kept, file);
+	(void)instant_format(desk_now(), real);
+	if (shows != INSTANT_NONE) {
+		(void)instant_format(shows, simulated);
+		fprintf(file, "simulated_clock = %s %s 1\n", real, simulated);
+	}
+	assert_int_equal(fclose(file), 0);
+	assert_true(stack_do(stack, "restart", "survey"));
+}
+
+static void c150_a_visit_is_missed_when_its_last_day_is_over(void **state)
+{
+	struct desk *desk = *state;
+	const char *id, *accepted = day(desk, 0, 0), *due = after(desk, accepted, 2);
+	const struct record *missed;
+	instant last;
+
+	scene_needs_stack(desk);
+	id = installation(desk, accepted, NULL);
+	(void)due_is(desk, id, 1, due);
+	assert_true(instant_parse_date(str_of(due), ZONE, &last));
+	clock_of_survey(desk, last + DAY - 3 * SECOND);
+	missed = expect(desk, "visit.missed", id, 1);
+	scene_text_is(desk, missed, "due_at", due);
+	assert_true(record_time(missed, "at") >= last + DAY);
+	(void)due_is(desk, id, 2, after(desk, accepted, 4));
+	clock_of_survey(desk, INSTANT_NONE);
+	looked_at(desk, id);
+	desk_settle(desk);
+	assert_int_equal(count_of(desk, "visit.missed", id), 1);
+	assert_int_equal(count_of(desk, "visit.due", id), 2);
+}
+
 static int open_scene(void **state)
 {
 	static const char *const policies[] = { "site24h-fix48h-spare72h", NULL };
@@ -346,6 +395,7 @@ int main(void)
 		SCENARIO(c150_a_visit_nobody_asked_for),
 		SCENARIO(c150_what_the_directory_corrects_moves_and_ends_visits),
 		SCENARIO(c150_a_daemon_that_dies_loses_and_doubles_nothing),
+		SCENARIO(c150_a_visit_is_missed_when_its_last_day_is_over),
 	};
 
 	return cmocka_run_group_tests_name("test_r26_visits", tests, open_scene, scene_close);
