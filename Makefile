@@ -57,7 +57,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: all help tests check check-unit layers demo screenshot bench clean distclean install-packages
+.PHONY: FORCE all help tests check check-unit layers demo screenshot bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -1,4 +1,4 @@
-/* Derived names: ticket ids, fact ids and the key of a claim, all from BLAKE2b so that a batch done again says the same.
+/* Derived names: ticket ids, fact ids, the key of a claim and pseudonyms, all from BLAKE2b so that a batch done again says the same.
  *
  * Every part that is hashed is preceded by its length, so that ("ab", "c") and ("a", "bc") differ, and every kind of
  * name has its own key, so that the same parts never give one name for two things. These values leave the process and
@@ -100,4 +100,22 @@ struct str ident_event(struct str writer, struct str cause, int64_t ordinal, cha
 	}
 	*p = '\0';
 	return (struct str){ text, (size_t)(p - text) };
+}
+
+struct str ident_pseudonym(struct str secret, struct str value, char text[static IDENT_PSEUDONYM])
+{
+	unsigned char key[crypto_generichash_KEYBYTES];
+	unsigned char hash[IDENT_BYTES];
+	int bad;
+
+	/* A key of the right size from a secret of any, for this use only. */
+	bad = crypto_generichash(key, sizeof(key), (const unsigned char *)secret.p, secret.n,
+				 (const unsigned char *)"aftercare pseudonym 1", strlen("aftercare pseudonym 1"));
+	assert(bad == 0);
+	bad = crypto_generichash(hash, sizeof(hash), (const unsigned char *)value.p, value.n, key, sizeof(key));
+	assert(bad == 0);
+	(void)bad;
+	sodium_memzero(key, sizeof(key));
+	sodium_bin2hex(text, IDENT_PSEUDONYM, hash, sizeof(hash));
+	return (struct str){ text, IDENT_PSEUDONYM - 1 };
 }

@@ -25,4 +25,10 @@ struct str ident_ticket(const struct ident *claim, struct str id, int32_t lanes,
 #define IDENT_EVENT 37
 struct str ident_event(struct str writer, struct str cause, int64_t ordinal, char text[static IDENT_EVENT]);
 
+/* A name for somebody that only holders of the secret can make: the same value and secret give the same 32 hexadecimal
+ * digits, and without the secret nothing can be told from them. The secret has 16 bytes or more. At most
+ * IDENT_PSEUDONYM bytes with terminator. */
+#define IDENT_PSEUDONYM 33
+struct str ident_pseudonym(struct str secret, struct str value, char text[static IDENT_PSEUDONYM]);
+
 #endif

@@ -18,7 +18,7 @@ void schema_free(struct schema_set *set);
 /* The schema of schemas/events/NAME.json ("staff.replied"); NULL when there is none. */
 const struct schema *schema_of(const struct schema_set *set, struct str name);
 /* Extension members of the schema file's root, absent when not there:
- *   x-role   "claim" (from outside), "fact" (ours), "envelope"; common.json has none
+ *   x-role   "claim" (from outside), "fact" (ours), "record" (made of facts, for dashboards), "envelope"; common.json has none
  *   x-topic  where it is published: "aftercare.staff"
  *   x-key    what keys the record: "request" or "ticket" for a ticket's claims, "ticket" for its facts, else the member of
  *            data that names the thing ("survey"); in the directory "customer:id"
@@ -26,7 +26,7 @@ const struct schema *schema_of(const struct schema_set *set, struct str name);
  *            that is there ("project|warranty_card": a card is one of a project)
  *   x-about  "opens" a ticket, "ticket" (must name one), "maybe" (a ticket when one is named, else the desk),
  *            "desk" (no ticket), "directory" (a null body deletes)
- *   x-writer the service whose fact it is */
+ *   x-writer the service whose fact or record it is */
 struct str schema_annotation(const struct schema *schema, const char *name);
 /* The general limits of the contract (nesting 16, strings 65,536 and names 200 code points, lists 100), then the schema.
  * REJECT schema_invalid: "at /customer/name: 201 characters, at most 200", no values, so no personal data. `schema` may

@@ -105,12 +105,20 @@ static bool worker_connect(struct worker *worker)
 
 static const char *const written_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_INBOUND, TOPIC_MESSAGES, TOPIC_DEAD };
 
+/* NULL behind the last. */
+static const char *written_topic(const struct worker *worker, size_t i)
+{
+	if (i < array_count(written_topics))
+		return written_topics[i];
+	return worker->service->writes ? worker->service->writes[i - array_count(written_topics)] : NULL;
+}
+
 /* How many partitions the topics have that we write; known before anything is taken. */
 static bool worker_topics(struct worker *worker)
 {
-	while (worker->out_count < array_count(written_topics)) {
+	const char *topic;
+	while ((topic = written_topic(worker, worker->out_count)) != NULL) {
 		struct fault fault = FAULT_NONE;
-		const char *topic = written_topics[worker->out_count];
 		int32_t count = 0;
 		if (bus_partitions(worker->bus, topic, &count, 500, &fault)) {
 			if (!worker->topics_unknown) {
@@ -201,6 +209,12 @@ static bool timers_due(struct worker *worker, const struct source *source, bool 
 	return !records_wait || worker_monotonic() - source->timers_at >= TIMERS_BETWEEN_EVENTS;
 }
 
+/* How long what was read waits for more. */
+static int64_t batch_age(const struct worker *worker)
+{
+	return worker->service->gather ? worker->service->gather : BATCH_AGE;
+}
+
 /* Runs what a source has to do; true when it did something. */
 static bool source_work(struct worker *worker, struct source *source, bool drained)
 {
@@ -230,8 +244,8 @@ static bool source_work(struct worker *worker, struct source *source, bool drain
 		worked = true;
 	}
 	bool full = source->count >= (size_t)worker->conf.batch_max_events || source->bytes >= BATCH_BYTES_MAX;
-	bool old = source->count && worker_monotonic() - source->first_at >= BATCH_AGE;
-	if (source->taken && source->count && (full || old || drained)) {
+	bool old = source->count && worker_monotonic() - source->first_at >= batch_age(worker);
+	if (source->taken && source->count && (full || old || (drained && !worker->service->gather))) {
 		arena_reset(&worker->batch_arena);
 		verdict = batch_run_items(worker, source, &fault);
 		if (verdict)
@@ -339,8 +353,8 @@ static int64_t worker_wait(const struct worker *worker, instant now, bool able)
 			continue;
 		if (!timers_wait(worker, source) && pace_wait(&worker->pace, source->next_due - now) < wait)
 			wait = pace_wait(&worker->pace, source->next_due - now);
-		if (source->count && source->first_at + BATCH_AGE - monotonic < wait)
-			wait = source->first_at + BATCH_AGE - monotonic;
+		if (source->count && source->first_at + batch_age(worker) - monotonic < wait)
+			wait = source->first_at + batch_age(worker) - monotonic;
 	}
 	if (worker->wake_at - monotonic < wait)
 		wait = worker->wake_at - monotonic;

@@ -80,6 +80,10 @@ struct service {
 	const char *name;                    /* "sla"; database role aftercare_sla, schema sla */
 	const char *summary;                 /* one line for --help */
 	const struct service_topic *topics;
+	const char *const *writes;           /* topics that it writes besides the logs, messages and dead letters,
+	                                      * NULL-terminated, at most 3; may be NULL */
+	int64_t gather;                      /* us that what was read waits for more before it is handled: fewer, larger batches
+	                                      * for who is in no hurry; 0: as soon as nothing more is there */
 	const char *const *sql;              /* embedded .sql files of the service, NULL-terminated; the worker's own (ledger,
 	                                      * ticket, knowledge) are always there */
 	const struct conf_key *keys;         /* further configuration keys; may be NULL */

@@ -51,6 +51,12 @@ static const char event_example_help[] =
 	"  jq -c . event.json | kcat -P -b HOST:PORT -t aftercare.inbound -k EVENT-ID \\\n"
 	"      -H content-type=application/cloudevents+json\n";
 
+static const char republish_help[] =
+	"Asks aftercare-reporting to publish the snapshots of all tickets, or of these, on aftercare.ticket-state once more: for a\n"
+	"reader that has lost its own. Each has the bytes of its last one. Shows the progress; with --no-wait it only asks. A request\n"
+	"stays until it is done, also when the daemon is not running now.\n\n"
+	"Exit status: 0 done, 1 no progress for 10 s, 2 the database refuses.\n";
+
 static const char replay_help[] =
 	"FILE is CSV, plain or gzip; the map says which columns are case, activity and time and which claims a row becomes.\n"
 	"Doing it again changes nothing: the same row gives the same event id.\n";
@@ -75,6 +81,8 @@ const struct command commands[] = {
 	{ "policy load", "FILE... [--approved] [--set NAME=VALUE]", "bring in a version, as a draft or approved", ctl_policy_load,
 	  policy_help },
 	{ "policy list", "", "the versions, their state and since when", ctl_policy_list, NULL },
+	{ "reporting republish", "[TICKET...] [--no-wait] [--json]", "publish snapshots of tickets once more", ctl_reporting_republish,
+	  republish_help },
 	{ "replay", "FILE --map MAP.json [--rate N] [--dry-run]", "turn a log of the past into claims", ctl_replay, replay_help },
 	{ 0 }
 };

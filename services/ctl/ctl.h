@@ -43,6 +43,7 @@ int ctl_ticket(struct ctl *ctl, int argc, char **argv);
 int ctl_dead_list(struct ctl *ctl, int argc, char **argv);
 int ctl_dead_show(struct ctl *ctl, int argc, char **argv);
 int ctl_dead_redrive(struct ctl *ctl, int argc, char **argv);
+int ctl_reporting_republish(struct ctl *ctl, int argc, char **argv);
 int ctl_event_check(struct ctl *ctl, int argc, char **argv);
 int ctl_event_list(struct ctl *ctl, int argc, char **argv);
 int ctl_event_example(struct ctl *ctl, int argc, char **argv);

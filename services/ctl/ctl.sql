@@ -44,3 +44,10 @@ select id, (data::jsonb ->> 'name')::text from directory.entity where kind = 'st
 
 -- name: ticket_starting
 select ticket, lane from intake.ticket where starts_with(ticket, $1::text) order by ticket limit 6
+
+-- name: republish_ask
+insert into reporting.republish (tickets) values (case when $1::bool then null else $2::text[] end) returning id
+
+-- name: republish_progress
+select (select count(*) from reporting.lane), count(*) filter (where done), coalesce(sum(count), 0)::int8
+  from reporting.republished where request = $1::int8

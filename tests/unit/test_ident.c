@@ -122,6 +122,20 @@ static void test_fact_ids(void **state)
 	assert_string_not_equal(a, b);
 }
 
+/* Computed by another program (Python's hashlib.blake2b, twice). */
+static void test_pseudonyms(void **state)
+{
+	char a[IDENT_PSEUDONYM], b[IDENT_PSEUDONYM];
+
+	(void)state;
+	assert_int_equal(ident_pseudonym(STR("a secret of 23 bytes..."), STR("C-2041"), a).n, 32);
+	assert_string_equal(a, "c5eab7fe1343a0ebffbe6a9b6fdca2f1");
+	(void)ident_pseudonym(STR("a secret of 23 bytes..,"), STR("C-2041"), b);
+	assert_string_not_equal(a, b);
+	(void)ident_pseudonym(STR("a secret of 23 bytes..."), STR("C-2042"), b);
+	assert_string_not_equal(a, b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +144,7 @@ int main(void)
 		cmocka_unit_test(test_ticket_digits),
 		cmocka_unit_test(test_ticket_lane_is_the_partition_of_the_claim),
 		cmocka_unit_test(test_fact_ids),
+		cmocka_unit_test(test_pseudonyms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
