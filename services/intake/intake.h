@@ -141,8 +141,8 @@ instant intake_arrived(instant time, instant now);
 bool intake_newer(instant known, instant at);
 /* Whether s can be a ticket id at all; what cannot is unknown without asking. */
 bool intake_ticket_shaped(struct str s);
-/* The ticket whose survey, message or task this is: the part before the dot of "AC-....s1". Absent when there is no dot:
- * then it belongs to no ticket. */
+/* The ticket whose survey, message or task this is: the part before the dot of "AC-....s1". Absent when there is no dot
+ * or no ticket before it: then it belongs to none. */
 struct str intake_ticket_prefix(struct str s);
 /* The kind a ticket gets: absent stays absent, a code that nobody knows becomes `unknown_kind` of the policy, else "other". */
 struct str intake_kind(struct str given, const struct lifecycle *lifecycle, const struct policy *const *policies,

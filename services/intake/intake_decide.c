@@ -94,7 +94,8 @@ struct str intake_ticket_prefix(struct str s)
 {
 	struct str ticket = str_cut(&s, '.');
 
-	return s.p ? ticket : STR_NONE;
+	/* A message of the desk is "E017.m3". */
+	return s.p && str_starts(ticket, STR("AC-")) ? ticket : STR_NONE;
 }
 
 struct str intake_kind(struct str given, const struct lifecycle *lifecycle, const struct policy *const *policies,

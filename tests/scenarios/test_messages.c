@@ -22,7 +22,8 @@ static int open_with_messages(void **state)
 	file = fopen(path, "a");
 	if (!file)
 		return -1;
-	fprintf(file, "smtp_url = smtp://127.0.0.1:%d\nsmtp_from = desk@example.com\nattempts = 3\nretry_after = 50ms\n", smtp_free_port());
+	fprintf(file, "smtp_url = smtp://127.0.0.1:%d\nsmtp_from = desk@example.com\nattempts = 3\nretry_after = 50ms\n"
+		      "gateways = fax\n", smtp_free_port());
 	fclose(file);
 	return stack_do(desk_stack(*state), "restart", "notification") ? 0 : -1;
 }
@@ -281,6 +282,28 @@ static void c051_leaving_the_post_is_told_to_the_superior(void **state)
 	assert_int_equal(notices(desk, person, "notify.sent", &notice), 1);
 }
 
+/* A gateway reports about a message that has no ticket by the message's id alone. */
+static void c051_gateway_reports_about_a_message_of_the_desk(void **state)
+{
+	struct desk *desk = *state;
+	const char *person = scene_person(desk, "csr", desk_text(desk, "{'superior': '%s'}", scene_cast(desk)->manager));
+	const struct claim claim = {
+		.name = "staff.on_post", .key = desk_text(desk, "post:%s", person), .data = desk_text(desk, "{'staff': '%s'}", person),
+	};
+	const struct record *notice;
+	struct claim report = { .name = "message.delivered" };
+
+	desk_send(desk, &claim);
+	notice = desk_expect_thing(desk, DESK_MESSAGES, "notify.requested", "thing", person);
+	scene_text_is(desk, notice, "channel", "fax");
+	desk_settle(desk);
+	assert_int_equal(notices(desk, person, "notify.sent", &notice), 0);
+	report.data = desk_text(desk, "{'message': '%s'}", record_text(notice, "message"));
+	report.key = record_text(notice, "message");
+	desk_send(desk, &report);
+	scene_text_is(desk, desk_expect_thing(desk, DESK_MESSAGES, "notify.sent", "thing", person), "message", record_text(notice, "message"));
+}
+
 static void c051_nobody_to_tell_is_a_task(void **state)
 {
 	struct desk *desk = *state;
@@ -306,6 +329,7 @@ int main(void)
 		SCENARIO(c128_each_result_is_told_once),
 		SCENARIO(c128_result_that_nobody_takes_is_a_task),
 		SCENARIO(c051_leaving_the_post_is_told_to_the_superior),
+		SCENARIO(c051_gateway_reports_about_a_message_of_the_desk),
 		SCENARIO(c051_nobody_to_tell_is_a_task),
 	};
 

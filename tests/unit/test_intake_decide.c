@@ -122,6 +122,7 @@ static void test_ticket_ids(void **state)
 	assert_true(str_is(intake_ticket_prefix(STR("AC-1.s1")), "AC-1"));
 	assert_true(str_is(intake_ticket_prefix(STR("AC-1.m1.2")), "AC-1"));
 	assert_null(intake_ticket_prefix(STR("Q3-2026")).p);
+	assert_null(intake_ticket_prefix(STR("E017.m3")).p);
 	assert_null(intake_ticket_prefix(STR_NONE).p);
 }
 
