@@ -18,6 +18,7 @@ struct ticket {
 	struct str id;
 	int32_t lane;
 	bool known;              /* has a row, or has just been registered */
+	bool stored;             /* has a row */
 	bool changed;            /* to be saved */
 
 	int32_t revision;        /* of its last ticket.* fact */

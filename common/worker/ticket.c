@@ -57,6 +57,7 @@ static void ticket_read(struct ticket *ticket, const struct db_result *rows, siz
 {
 	int column = 1;
 	ticket->known = true;
+	ticket->stored = true;
 	ticket->revision = (int32_t)db_get_int(rows, i, column++);
 	ticket->state = state_of(db_get_text(rows, i, column++));
 	ticket->before = state_of(db_get_text(rows, i, column++));
@@ -128,35 +129,23 @@ enum verdict ticket_load(struct batch *batch, struct ticket_set *ret_set, struct
 	return ticket_load_ids(batch, ids, count, ret_set, fault);
 }
 
-void ticket_save(struct batch *batch, const struct ticket_set *set)
+/* Queues the insert or the update of tickets: what never changes is bound last, and for the insert only. */
+static void ticket_queue(struct batch *batch, const struct ticket *t, size_t n, bool insert)
 {
 	struct arena *arena = batch->arena;
-	struct ticket *changed = arena_alloc(arena, (set->count + 1) * sizeof(*changed));
-	struct str *texts = arena_alloc(arena, 3 * (set->count + 1) * sizeof(*texts));
-	struct str *state = texts, *before = texts + set->count, *policies = texts + 2 * set->count;
-	size_t n = 0;
-	for (size_t i = 0; i < set->count; i++) {
-		struct ticket *ticket = &set->items[i];
-		if (!ticket->changed || !ticket->known)
-			continue;
-		state[n] = state_name(ticket->state);
-		before[n] = ticket->before ? state_name(ticket->before) : STR("");
-		policies[n] = policies_text(ticket, arena);
-		if (!ticket->data.p)
-			ticket->data = STR("{}");
-		changed[n++] = *ticket;
+	struct str *state = arena_alloc(arena, 3 * n * sizeof(*state)), *before = state + n, *policies = state + 2 * n;
+	for (size_t i = 0; i < n; i++) {
+		state[i] = state_name(t[i].state);
+		before[i] = t[i].before ? state_name(t[i].before) : STR("");
+		policies[i] = insert ? policies_text(&t[i], arena) : STR_NONE;
 	}
-	if (n == 0)
-		return;
-	size_t stride = sizeof(*changed);
-	const struct ticket *t = changed;
+	size_t stride = sizeof(*t);
 	struct db_params params = { .arena = arena };
 	db_int4(&params, batch->partition);
 	db_column_array(&params, DB_TEXT, &t->id, stride, n);
 	db_column_array(&params, DB_INT4, &t->revision, stride, n);
 	db_text_array(&params, state, n);
 	db_text_array(&params, before, n);
-	db_column_array(&params, DB_INSTANT, &t->received_at, stride, n);
 	db_column_array(&params, DB_INSTANT, &t->waiting_since, stride, n);
 	db_column_array(&params, DB_INSTANT, &t->resolved_at, stride, n);
 	db_column_array(&params, DB_INSTANT, &t->closed_at, stride, n);
@@ -172,15 +161,46 @@ void ticket_save(struct batch *batch, const struct ticket_set *set)
 	db_column_array(&params, DB_INSTANT, &t->assigned_at, stride, n);
 	db_column_array(&params, DB_TEXT, &t->missing, stride, n);
 	db_column_array(&params, DB_BOOL, &t->unassignable, stride, n);
-	db_text_array(&params, policies, n);
-	db_column_array(&params, DB_INT4, &t->lifecycle, stride, n);
 	db_column_array(&params, DB_TEXT, &t->facts, stride, n);
 	db_column_array(&params, DB_TEXT, &t->evidence, stride, n);
 	db_column_array(&params, DB_TEXT, &t->flags, stride, n);
 	db_column_array(&params, DB_TEXT, &t->data, stride, n);
-	db_column_array(&params, DB_TEXT, &t->cause_id, stride, n);
-	db_column_array(&params, DB_TEXT, &t->cause_source, stride, n);
-	db_column_array(&params, DB_TEXT, &t->traceparent, stride, n);
-	db_column_array(&params, DB_TEXT, &t->tracestate, stride, n);
-	db_queue(batch->db, "ticket_save", &params);
+	if (insert) {
+		db_column_array(&params, DB_INSTANT, &t->received_at, stride, n);
+		db_text_array(&params, policies, n);
+		db_column_array(&params, DB_INT4, &t->lifecycle, stride, n);
+		db_column_array(&params, DB_TEXT, &t->cause_id, stride, n);
+		db_column_array(&params, DB_TEXT, &t->cause_source, stride, n);
+		db_column_array(&params, DB_TEXT, &t->traceparent, stride, n);
+		db_column_array(&params, DB_TEXT, &t->tracestate, stride, n);
+	}
+	db_queue(batch->db, insert ? "ticket_insert" : "ticket_update", &params);
+}
+
+/* Those that are to be saved and have a row, or have none yet; still sorted. */
+static struct ticket *ticket_changed(struct batch *batch, const struct ticket_set *set, bool stored, size_t *ret_count)
+{
+	struct ticket *list = arena_alloc(batch->arena, (set->count + 1) * sizeof(*list));
+	size_t n = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct ticket *ticket = &set->items[i];
+		if (!ticket->changed || !ticket->known || ticket->stored != stored)
+			continue;
+		list[n] = *ticket;
+		if (!ticket->data.p)
+			list[n].data = STR("{}");
+		n++;
+	}
+	*ret_count = n;
+	return list;
+}
+
+void ticket_save(struct batch *batch, const struct ticket_set *set)
+{
+	for (int stored = 0; stored < 2; stored++) {
+		size_t n;
+		const struct ticket *list = ticket_changed(batch, set, stored, &n);
+		if (n)
+			ticket_queue(batch, list, n, !stored);
+	}
 }

@@ -23,7 +23,8 @@ enum verdict ticket_load_ids(struct batch *batch, const struct str *ids, size_t 
 			     struct fault *fault) must_check;
 /* NULL when the id is not in the set. */
 struct ticket *ticket_find(const struct ticket_set *set, struct str id);
-/* Queues the upsert of every ticket with `changed`, sorted by key (db_queue: the worker's commit sends it). */
+/* Queues every ticket with `changed` to be saved, sorted by key (db_queue: the worker's commit sends it): an update of those
+ * that were loaded, an insert of the others. */
 void ticket_save(struct batch *batch, const struct ticket_set *set);
 
 /* Lays a fact of the log upon the ticket: ticket.registered makes it known, ticket.classified its kind and severity, and so
