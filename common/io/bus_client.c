@@ -42,6 +42,7 @@ static const struct setting consumer_settings[] = {
 	{ "max.poll.interval.ms", "60000" },
 	{ "queued.min.messages", "10000" },
 	{ "queued.max.messages.kbytes", "16384" },
+	{ "fetch.message.max.bytes", "262144" },  /* of one partition; a larger record still comes, alone */
 	{ "fetch.wait.max.ms", "50" },
 	{ "fetch.error.backoff.ms", "100" },
 	{ NULL, NULL },
@@ -133,6 +134,14 @@ static bool set_all(rd_kafka_conf_t *conf, const struct setting *settings, struc
 	return true;
 }
 
+/* From 2.2 on librdkafka can be told how long it looks away once its queue was full; see bus_consume.c for those before. */
+static void set_if_known(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+	char why[300];
+
+	(void)rd_kafka_conf_set(conf, name, value, why, sizeof(why));
+}
+
 static bool set_passes(rd_kafka_conf_t *conf, const struct bus *bus, struct fault *fault)
 {
 	for (size_t i = 0; i < bus->pass_count; i++) {
@@ -158,6 +167,8 @@ static bool configure(rd_kafka_conf_t *conf, struct bus *bus, bool producer, str
 	else
 		rd_kafka_conf_set_rebalance_cb(conf, bus_on_rebalance);
 	(void)rd_kafka_conf_interceptor_add_on_new(conf, "aftercare", on_new, client);
+	if (!producer)
+		set_if_known(conf, "fetch.queue.backoff.ms", "10");
 	return set(conf, "bootstrap.servers", bus->brokers, fault) && set(conf, "client.id", bus->client_id, fault) &&
 	       set_all(conf, common_settings, fault) &&
 	       set_all(conf, producer ? producer_settings : consumer_settings, fault) &&

@@ -12,6 +12,11 @@
 /* Errors in one bus_poll; then the loop gets its turn. */
 #define ERRORS_AT_ONCE 100
 
+/* See remind_to_fetch: records between two looks at the queue, the length from which on it matters, and how often at most. */
+#define REMIND_LOOK 256
+#define REMIND_FROM 1000
+#define REMIND_EVERY_MS 20
+
 /* A membership that was fenced this long after the brokers were away was fenced by itself. */
 #define LAPSE_MS 120000
 
@@ -270,6 +275,29 @@ static void join_anew(struct bus *bus)
 		bus_fatal(bus, "%s", fault.text);
 }
 
+/* Once its queue is full, librdkafka before 2.2 looks again only after a second: whoever reads faster starves half of the
+ * time. Any request to the broker makes its thread look; so when the queue has shrunk to half, we ask for an offset whose
+ * answer nobody waits for. */
+static void remind_to_fetch(struct bus *bus)
+{
+	rd_kafka_topic_partition_list_t *list;
+	size_t length = rd_kafka_queue_length(bus->consumer->queue);
+
+	bus->polled = 0;
+	if (length > bus->queued_most)
+		bus->queued_most = length;
+	if (!bus->given || bus->queued_most < REMIND_FROM || length > bus->queued_most / 2 ||
+	    bus_clock() - bus->reminded_at < REMIND_EVERY_MS)
+		return;
+	bus->queued_most = length;
+	bus->reminded_at = bus_clock();
+	list = rd_kafka_topic_partition_list_copy(bus->given);
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = RD_KAFKA_OFFSET_END;
+	(void)rd_kafka_offsets_for_times(bus->consumer->handle, list, 1);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_record)
 {
 	for (int errors = 0; bus->consumer && !bus->dead && !bus->lapsed; ) {
@@ -288,6 +316,8 @@ bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_recor
 			};
 			copy_headers(ret_record, message, arena);
 			rd_kafka_message_destroy(message);
+			if (++bus->polled == REMIND_LOOK)
+				remind_to_fetch(bus);
 			return true;
 		}
 		if (message->err)

@@ -50,6 +50,9 @@ struct bus {
 	size_t topic_count;
 	bool assigned;                 /* by the user, within the ownership callback */
 	rd_kafka_topic_partition_list_t *given;  /* what the group gave last; NULL: nothing */
+	size_t polled;                 /* records, since the length of the queue was looked at */
+	size_t queued_most;            /* its greatest length since the last reminder to fetch */
+	int64_t reminded_at;
 	bool lapsed;                   /* the membership was lost over an outage and must be made anew */
 	struct lane *paused;
 	size_t paused_count, paused_capacity;
