@@ -33,6 +33,7 @@ enum verdict bus_new(const struct bus_options *options, const struct bus_callbac
 	bus->client_id = copy_text(bus, options->client);
 	bus->group = copy_text(bus, options->group);
 	bus->instance = copy_text(bus, options->instance);
+	bus->gather_ms = options->gather_ms;
 	copy_passes(bus, options);
 	bus->callbacks = *callbacks;
 	bus->eventfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -38,6 +38,7 @@ struct bus_options {
 	                                  * clients. Refused: keys that correctness rests on (acks, idempotence, offsets,
 	                                  * assignment) and those that have a key of their own here. */
 	size_t pass_count;
+	int gather_ms;                 /* how long the broker may keep records back until there are many; 0: not at all */
 };
 
 /* What the bus tells its user. Called only inside bus_poll, bus_serve and bus_flush. Not allowed in there: bus_free,

@@ -157,6 +157,17 @@ static bool set_passes(rd_kafka_conf_t *conf, const struct bus *bus, struct faul
 	return true;
 }
 
+/* Each fetch costs the broker and us the same whatever it brings; who is in no hurry lets more come together. */
+static bool set_gathering(rd_kafka_conf_t *conf, const struct bus *bus, struct fault *fault)
+{
+	char wait[16];
+
+	if (bus->gather_ms <= 0)
+		return true;
+	snprintf(wait, sizeof(wait), "%d", bus->gather_ms);
+	return set(conf, "fetch.min.bytes", "1048576", fault) && set(conf, "fetch.wait.max.ms", wait, fault);
+}
+
 static bool configure(rd_kafka_conf_t *conf, struct bus *bus, bool producer, struct client *client, struct fault *fault)
 {
 	rd_kafka_conf_set_opaque(conf, client);
@@ -172,7 +183,7 @@ static bool configure(rd_kafka_conf_t *conf, struct bus *bus, bool producer, str
 	return set(conf, "bootstrap.servers", bus->brokers, fault) && set(conf, "client.id", bus->client_id, fault) &&
 	       set_all(conf, common_settings, fault) &&
 	       set_all(conf, producer ? producer_settings : consumer_settings, fault) &&
-	       (producer || (set(conf, "group.id", bus->group, fault) &&
+	       (producer || (set_gathering(conf, bus, fault) && set(conf, "group.id", bus->group, fault) &&
 			     set(conf, "group.instance.id", bus->instance, fault))) &&
 	       set_passes(conf, bus, fault);
 }

@@ -38,6 +38,7 @@ struct bus {
 	const char *brokers, *client_id, *group, *instance;
 	struct conf_pass *passes;
 	size_t pass_count;
+	int gather_ms;                 /* as in bus_options */
 	struct bus_callbacks callbacks;
 	int eventfd;
 	bool closing;                  /* the user hears nothing any more */

@@ -266,7 +266,8 @@ static enum verdict worker_open(struct worker *worker, const void *service_conf,
 		return verdict;
 	for (int i = 0; service->topics[i].name && i < TOPICS_MAX - 1; i++)
 		worker->topics[i] = service->topics[i].name;
-	struct bus_options options = { .brokers = worker->conf.brokers, .client = client, .group = group, .instance = instance };
+	struct bus_options options = { .brokers = worker->conf.brokers, .client = client, .group = group, .instance = instance,
+				       .gather_ms = (int)(service->fetch_wait / MILLISECOND) };
 	options.passes = conf_passes(worker->conf_owner, &options.pass_count);
 	const struct bus_callbacks callbacks = { on_ownership, on_delivered, on_reachable, on_fatal, worker };
 	verdict = bus_new(&options, &callbacks, &worker->bus, fault);

@@ -82,8 +82,9 @@ struct service {
 	const struct service_topic *topics;
 	const char *const *writes;           /* topics that it writes besides the logs, messages and dead letters,
 	                                      * NULL-terminated, at most 3; may be NULL */
-	int64_t gather;                      /* us that what was read waits for more before it is handled: fewer, larger batches
-	                                      * for who is in no hurry; 0: as soon as nothing more is there */
+	/* For who is in no hurry, to have fewer and larger batches; both in us, 0: not at all. `fetch_wait`: how long the broker
+	 * keeps records back until there are many. `gather`: how long what was read waits for more. */
+	int64_t fetch_wait, gather;
 	const char *const *sql;              /* embedded .sql files of the service, NULL-terminated; the worker's own (ledger,
 	                                      * ticket, knowledge) are always there */
 	const struct conf_key *keys;         /* further configuration keys; may be NULL */

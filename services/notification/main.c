@@ -91,6 +91,7 @@ static const struct service service = {
 	.name = "notification",
 	.summary = "tells customers and staff what happens, and keeps account of whether it arrived",
 	.topics = topics,
+	.fetch_wait = 20 * MILLISECOND,
 	.sql = sql,
 	.keys = keys,
 	.conf_size = sizeof(struct notification_conf),

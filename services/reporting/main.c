@@ -63,6 +63,7 @@ static const struct service service = {
 	.summary = "snapshots of tickets and windows of counters for dashboards",
 	.topics = topics,
 	.writes = writes,
+	.fetch_wait = 50 * MILLISECOND,
 	.gather = 100 * MILLISECOND,
 	.sql = sql,
 	.keys = keys,

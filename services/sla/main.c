@@ -46,6 +46,7 @@ static const struct service service = {
 	.name = "sla",
 	.summary = "watches the clocks of tickets: started, warned, met, breached",
 	.topics = topics,
+	.fetch_wait = 20 * MILLISECOND,
 	.sql = sql,
 	.open = open_state,
 	.close = close_state,

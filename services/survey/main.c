@@ -37,6 +37,7 @@ static const struct service service = {
 	.name = "survey",
 	.summary = "surveys, follow-up calls and visits",
 	.topics = topics,
+	.fetch_wait = 20 * MILLISECOND,
 	.sql = sql,
 	.open = service_open,
 	.close = service_close,

@@ -7,7 +7,7 @@
 #   latency    request published -> ticket.assigned readable, at 30 % of the lifecycle rate
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-600000} tickets=${TICKETS:-10000} in_flight=${IN_FLIGHT:-1000}
+broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-2000000} tickets=${TICKETS:-20000} in_flight=${IN_FLIGHT:-4000}
 dir=${DIR:-build/bench} stack="deploy/dev/stack --dir $dir" load=build/tests/load
 make -j"$(nproc)" all build/tests/load >/dev/null || exit 1
 
