@@ -40,8 +40,8 @@ static const struct setting consumer_settings[] = {
 	{ "session.timeout.ms", "6000" },
 	{ "heartbeat.interval.ms", "1000" },
 	{ "max.poll.interval.ms", "60000" },
-	{ "queued.min.messages", "10000" },
-	{ "queued.max.messages.kbytes", "16384" },
+	{ "queued.min.messages", "5000" },
+	{ "queued.max.messages.kbytes", "8192" },
 	{ "fetch.message.max.bytes", "262144" },  /* of one partition; a larger record still comes, alone */
 	{ "fetch.wait.max.ms", "50" },
 	{ "fetch.error.backoff.ms", "100" },

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,6 +284,8 @@ static enum verdict worker_open(struct worker *worker, const void *service_conf,
 
 static int worker_run(struct worker *worker, const void *service_conf)
 {
+	/* librdkafka's threads would each keep a heap of their own, and none gives back what it once needed. */
+	(void)mallopt(M_ARENA_MAX, 2);
 	/* Blocked before librdkafka makes its threads, which inherit the mask. */
 	sigset_t mask;
 	sigemptyset(&mask);

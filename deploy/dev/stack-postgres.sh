@@ -108,7 +108,10 @@ postgres_up() {
 		fi
 		as_postgres sh -c 'echo "include '\''aftercare.conf'\''" >>"$1"' sh "$pg_home/data/postgresql.conf"
 	fi
-	postgres_settings >"$dir/conf/postgresql.conf"
+	{
+		postgres_settings
+		[ ! -f "$dir/conf/postgres.local" ] || cat "$dir/conf/postgres.local"
+	} >"$dir/conf/postgresql.conf"
 	as_postgres sh -c 'cat >"$1"' sh "$pg_home/data/aftercare.conf" <"$dir/conf/postgresql.conf"
 	# Signal 2 is PostgreSQL's fast shutdown.
 	ask define postgres rank=0 stop=2 patience=60 ${pg_user:+user="$pg_user"} -- \

@@ -67,6 +67,7 @@ void load_claim(struct load *load, const char *topic, const char *key, const cha
 	}
 }
 
+/* A million customers: who has called before has a ticket or two open, not a hundred. */
 size_t load_request(char *text, size_t size, uint64_t n)
 {
 	return (size_t)snprintf(text, size,
@@ -75,7 +76,7 @@ size_t load_request(char *text, size_t size, uint64_t n)
 		"\"severity\":\"%s\",\"fault_type\":\"power\",\"product\":{\"model\":\"CCTV-DVR-16\",\"version\":\"2.1\","
 		"\"serial_no\":\"88-%06llu\"},\"problem\":\"录像机无法启动,指示灯不亮,已经检查过电源线,请尽快派人上门处理。\","
 		"\"demand\":\"today\",\"tags\":[\"bench\",\"load\"]}",
-		(unsigned long long)(n % 100000), (unsigned long long)n, (unsigned long long)(n % 100000000),
+		(unsigned long long)(n % 1000000), (unsigned long long)n, (unsigned long long)(n % 100000000),
 		(unsigned long long)n, (unsigned long long)(n % 997), n % 4 ? "general" : "urgent",
 		(unsigned long long)(n % 1000000));
 }

@@ -7,7 +7,7 @@
 #   latency    request published -> ticket.assigned readable, at 30 % of the lifecycle rate
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-2000000} tickets=${TICKETS:-20000} in_flight=${IN_FLIGHT:-4000}
+broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-1800000} tickets=${TICKETS:-12000} in_flight=${IN_FLIGHT:-4000}
 dir=${DIR:-build/bench} stack="deploy/dev/stack --dir $dir" load=build/tests/load
 make -j"$(nproc)" all build/tests/load >/dev/null || exit 1
 
@@ -34,6 +34,8 @@ die() { echo "bench: $*" >&2; exit 1; }
 fresh() {
 	cleanup
 	rm -rf "$dir"
+	mkdir -p "$dir/conf"
+	echo 'shared_buffers = 1GB' >"$dir/conf/postgres.local"
 	$stack up --broker "$broker" >/dev/null
 	set -a
 	eval "$($stack env | sed "s/=\(.*\)/='\1'/")"
@@ -51,7 +53,7 @@ bench_intake() {
 	local first=$(metric "$AFTERCARE_METRICS_INTAKE" aftercare_events_total)
 	while [ "$(metric "$AFTERCARE_METRICS_INTAKE" aftercare_published_total)" -lt $((unique + invalid)) ]; do
 		[ "$(calc 0 "$(date +%s) - ${t0%.*}")" -lt 600 ] || die "intake did not finish within 10 minutes"
-		read -rt 0.1 <> <(:) || true
+		read -rt 0.5 <> <(:) || true
 	done
 	t1=$(date +%s.%N)
 	done_events=$((sent - first))
