@@ -289,11 +289,13 @@ static int serve(struct stack *k, const char *dir, int told)
 static int run(const char *dir)
 {
 	static struct stack k; /* too large for the stack */
+	const char *restarts = getenv("AFTERCARE_RESTARTS");
 	int pipes[2];
 	char text[512];
 	ssize_t n;
 
 	k.home = getcwd(NULL, 0);
+	k.patient = restarts && !strcmp(restarts, "any");
 	if (!k.home || pipe2(pipes, O_CLOEXEC)) {
 		perror("aftercare-supervisor");
 		return 1;

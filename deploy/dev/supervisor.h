@@ -67,7 +67,7 @@ struct port {
 struct stack {
 	char *home; /* where the processes start */
 	int lock, signals, listener;
-	bool closing;
+	bool closing, patient; /* patient: however often a service dies, it is started again */
 	int n_services, n_ports;
 	struct service services[SERVICES_MAX];
 	struct client clients[CLIENTS_MAX];

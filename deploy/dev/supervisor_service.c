@@ -270,7 +270,7 @@ static void died(struct stack *k, struct service *s, int status)
 		say("%s: %s: misconfigured, not started again", s->name, how);
 		snprintf(s->status, sizeof(s->status), "%s: misconfigured", how);
 		enter(s, FAILED, INT64_MAX);
-	} else if (s->restarts >= RESTARTS_MAX && now_ms() - *oldest < RESTARTS_WINDOW_MS) {
+	} else if (!k->patient && s->restarts >= RESTARTS_MAX && now_ms() - *oldest < RESTARTS_WINDOW_MS) {
 		say("%s: %s: %d restarts within a minute, given up", s->name, how, RESTARTS_MAX);
 		snprintf(s->status, sizeof(s->status), "%s, too many restarts", how);
 		enter(s, FAILED, INT64_MAX);

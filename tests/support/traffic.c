@@ -1,0 +1,261 @@
+/* The usual course of a request as a table of stages, and what the logs and the database must say when all have come to its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/scene.h"
+#include "tests/support/traffic.h"
+
+#define UNDER_WAY 400
+
+struct stage {
+	const char *claim, *data, *fact;
+	bool csr, customer;
+};
+
+static const struct stage stages[] = {
+	{ "request.submitted", NULL, "ticket.assigned", false, true },
+	{ "staff.replied", "{'text': 'we are looking into it'}", "ticket.replied", false, false },
+	{ "staff.contacted", NULL, "ticket.contacted", false, false },
+	{ "staff.worked", "{'content': 'restarted'}", "ticket.worked", false, false },
+	{ "staff.resolved", "{'solution': 'configuration corrected'}", "ticket.resolved", false, false },
+	{ "customer.confirmed", SIGNED, "ticket.confirmed", false, true },
+	{ "staff.close_requested", NULL, "ticket.closed", true, false },
+};
+#define STAGES (sizeof(stages) / sizeof(*stages))
+
+struct job {
+	const char *ticket;
+	const struct sent *request;
+	size_t stage;               /* the one whose fact is waited for; STAGES: done */
+};
+
+struct traffic {
+	struct job *jobs;
+	size_t count, done, read, capacity;
+	int pause;
+	long next;                  /* when the next one begins */
+	const char *name;           /* what our claims' ids begin with */
+	PGconn *database;
+};
+
+static void send_stage(struct desk *desk, struct traffic *traffic, size_t number)
+{
+	const struct cast *cast = scene_cast(desk);
+	struct job *job = &traffic->jobs[number];
+	const struct stage *stage = &stages[job->stage];
+	struct claim claim = { .name = stage->claim, .ticket = job->ticket,
+			       .id = desk_text(desk, "%s-%zu-%zu", traffic->name, number, job->stage) };
+	const struct sent *sent;
+
+	if (job->stage == 0) {
+		claim.data = desk_text(desk, "{'channel': 'phone', 'kind': 'fault', 'severity': '%s', 'customer': {'name': 'Ana', "
+				       "'phone': '1'}, 'product': {'model': '%s'}, 'problem': 'x'}",
+				       number % 2 ? "urgent" : "general", cast->model);
+		claim.time = desk_now() - 4 * MINUTE;
+	} else {
+		claim.data = stage->customer ? stage->data :
+			     desk_text(desk, "{%.*s%s'by': {'id': '%s'}}", stage->data ? (int)strlen(stage->data) - 2 : 0,
+				       stage->data ? stage->data + 1 : "", stage->data ? ", " : "", stage->csr ? cast->csr : cast->engineer);
+	}
+	sent = desk_send(desk, &claim);
+	if (job->stage == 0)
+		job->request = sent;
+}
+
+/* A fact whose cause is the last claim of its job takes the job on. */
+static void follow(struct desk *desk, struct traffic *traffic, const struct record *record)
+{
+	size_t n = strlen(traffic->name), number, stage;
+	struct job *job;
+
+	if (record->topic != DESK_TICKETS || record->copy || record->repeat || strncmp(record->cause_id, traffic->name, n) != 0 ||
+	    sscanf(record->cause_id + n, "-%zu-%zu", &number, &stage) != 2)
+		return;
+	job = &traffic->jobs[number];
+	if (stage != job->stage || stage >= STAGES || strcmp(record->name, stages[stage].fact) != 0)
+		return;
+	job->ticket = desk_text(desk, "%s", record->subject);
+	if (++job->stage == STAGES)
+		traffic->done++;
+	else
+		send_stage(desk, traffic, number);
+}
+
+static void begin(struct desk *desk, struct traffic *traffic)
+{
+	if (traffic->count - traffic->done >= UNDER_WAY || stack_clock() < traffic->next)
+		return;
+	traffic->next = stack_clock() + traffic->pause;
+	if (traffic->count == traffic->capacity) {
+		traffic->capacity = traffic->capacity ? 2 * traffic->capacity : 1024;
+		traffic->jobs = realloc(traffic->jobs, traffic->capacity * sizeof(*traffic->jobs));
+		assert_non_null(traffic->jobs);
+	}
+	traffic->jobs[traffic->count++] = (struct job){ 0 };
+	send_stage(desk, traffic, traffic->count - 1);
+}
+
+static void go_on(struct desk *desk, struct traffic *traffic)
+{
+	struct record *const *records;
+	size_t count;
+
+	desk_read(desk, 10);
+	records = desk_records(desk, &count);
+	while (traffic->read < count) {
+		follow(desk, traffic, records[traffic->read++]);
+		records = desk_records(desk, &count);
+	}
+}
+
+void traffic_turn(struct desk *desk, struct traffic *traffic)
+{
+	begin(desk, traffic);
+	go_on(desk, traffic);
+}
+
+size_t traffic_finish(struct desk *desk, struct traffic *traffic)
+{
+	long deadline = stack_deadline();
+	size_t last = traffic->done;
+
+	while (traffic->done < traffic->count) {
+		go_on(desk, traffic);
+		if (traffic->done > last)
+			deadline = stack_deadline();
+		last = traffic->done;
+		if (stack_clock() > deadline)
+			desk_fail(desk, NULL, "stuck: %zu of %zu requests are closed, %zu dead letters", traffic->done, traffic->count,
+				  desk_dead_count(desk));
+	}
+	desk_settle(desk);
+	return traffic->count;
+}
+
+/* ---- the database ---- */
+
+char *traffic_ask(struct traffic *traffic, const char *sql, const char *parameter)
+{
+	PGresult *rows = PQexecParams(traffic->database, sql, parameter ? 1 : 0, NULL, parameter ? &parameter : NULL, NULL, NULL, 0);
+	char *value = NULL;
+
+	if (PQresultStatus(rows) == PGRES_TUPLES_OK && PQntuples(rows) == 1)
+		value = strdup(PQgetvalue(rows, 0, 0));
+	else
+		print_error("%s: %s\n", sql, PQerrorMessage(traffic->database));
+	PQclear(rows);
+	assert_non_null(value);
+	return value;
+}
+
+long traffic_count(struct traffic *traffic, const char *sql, const char *parameter)
+{
+	char *value = traffic_ask(traffic, sql, parameter);
+	long parsed = atol(value);
+
+	free(value);
+	return parsed;
+}
+
+/* ---- what must be true then ---- */
+
+static size_t of_name(struct desk *desk, const struct job *job, const char *name)
+{
+	return desk_count(desk, job->ticket, name);
+}
+
+static void check_counts(struct desk *desk, const struct traffic *traffic)
+{
+	static const char *const once[] = { "ticket.registered", "ticket.verified", "ticket.classified", "ticket.assigned", "ticket.replied",
+		"ticket.contacted", "ticket.worked", "ticket.resolved", "ticket.confirmed", "ticket.closed", "sla.started", "sla.met",
+		"followup.due", "survey.due" };
+
+	assert_int_equal(desk_dead_count(desk), 0);
+	for (size_t i = 0; i < traffic->count; i++) {
+		const struct job *job = &traffic->jobs[i];
+
+		if (!desk_opened(desk, job->request) || strcmp(desk_opened(desk, job->request), job->ticket) != 0)
+			desk_fail(desk, job->ticket, "request %s has another ticket or none", job->request->id);
+		for (size_t j = 0; j < sizeof(once) / sizeof(*once); j++)
+			if (of_name(desk, job, once[j]) != 1)
+				desk_fail(desk, job->ticket, "%zu of %s", of_name(desk, job, once[j]), once[j]);
+		if (of_name(desk, job, "notify.sent") + of_name(desk, job, "notify.failed") + of_name(desk, job, "notify.suppressed") !=
+		    of_name(desk, job, "notify.requested"))
+			desk_fail(desk, job->ticket, "%zu messages requested, %zu sent", of_name(desk, job, "notify.requested"),
+				  of_name(desk, job, "notify.sent"));
+	}
+	desk_check_all(desk);
+}
+
+/* {id:revision, ...}: what the log says, for one comparison in SQL. */
+static char *log_as_json(struct desk *desk, const struct traffic *traffic)
+{
+	json_t *all = json_object();
+	char *text;
+
+	for (size_t i = 0; i < traffic->count; i++)
+		json_object_set_new(all, traffic->jobs[i].ticket,
+				    json_integer(desk_find(desk, traffic->jobs[i].ticket, "ticket.closed", 1)->revision));
+	text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	return text;
+}
+
+static void check_database(struct desk *desk, struct traffic *traffic)
+{
+	static const char *const schemas[] = { "routing", "sla", "notification", "survey" };
+	const struct stack *stack = desk_stack(desk);
+	char *log = log_as_json(desk, traffic), sql[600];
+
+	assert_int_equal(traffic_count(traffic, "select count(*) from intake.ticket t join json_each_text($1::json) l on l.key = t.ticket", log),
+			 traffic->count);
+	for (size_t i = 0; i < sizeof(schemas) / sizeof(*schemas); i++) {
+		snprintf(sql, sizeof(sql), "select count(to_regclass('%s.ticket'))", schemas[i]);
+		if (traffic_count(traffic, sql, NULL) == 0)
+			continue;
+		/* A daemon may drop what is over and done with; what it keeps must agree. */
+		snprintf(sql, sizeof(sql), "select count(*) from %s.ticket t join json_each_text($1::json) l on l.key = t.ticket "
+			 "where t.state <> 'closed' or t.revision <> l.value::int", schemas[i]);
+		if (traffic_count(traffic, sql, log) != 0)
+			desk_fail(desk, NULL, "%s.ticket does not agree with the log", schemas[i]);
+	}
+	assert_int_equal(traffic_count(traffic, "select count(*) from routing.ticket t join json_each_text($1::json) l on l.key = t.ticket", log),
+			 traffic->count);
+	for (size_t i = 0; i < stack->daemon_count; i++) {
+		snprintf(sql, sizeof(sql), "select count(*) from (select s.id, s.out_seq, s.published_seq, count(o.seq) n, min(o.seq) a, max(o.seq) z "
+			 "from %s.source s left join %s.outbox_fact o on o.source = s.id group by s.id) x "
+			 "where published_seq <> out_seq or (n > 0 and (z - a + 1 <> n or z <> out_seq))", stack->daemons[i], stack->daemons[i]);
+		/* Reporting publishes with the clock, whatever else happens: its last facts may be on their way. */
+		for (long deadline = stack_deadline(); traffic_count(traffic, sql, NULL) != 0 && stack_clock() < deadline;)
+			stack_moment();
+		if (traffic_count(traffic, sql, NULL) != 0)
+			desk_fail(desk, NULL, "the outbox of %s has gaps or has not been published whole", stack->daemons[i]);
+	}
+	free(log);
+}
+
+void traffic_check(struct desk *desk, struct traffic *traffic)
+{
+	check_counts(desk, traffic);
+	check_database(desk, traffic);
+}
+
+struct traffic *traffic_open(struct desk *desk, const char *name, int pause_ms)
+{
+	struct traffic *traffic = calloc(1, sizeof(*traffic));
+
+	assert_non_null(traffic);
+	traffic->name = desk_unique(desk, name);
+	traffic->pause = pause_ms;
+	traffic->database = PQconnectdb(desk_stack(desk)->database);
+	scene_cast(desk);
+	return traffic;
+}
+
+void traffic_close(struct traffic *traffic)
+{
+	PQfinish(traffic->database);
+	free(traffic->jobs);
+	free(traffic);
+}

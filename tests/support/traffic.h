@@ -1,0 +1,28 @@
+/* Requests worked to their ends while a test does harm to what works on them, and the count of everything afterwards.
+ *
+ * At any moment many tickets are under way, so that whatever happens strikes in the middle of something. */
+#ifndef AFTERCARE_TESTS_SUPPORT_TRAFFIC_H
+#define AFTERCARE_TESTS_SUPPORT_TRAFFIC_H
+
+#include <libpq-fe.h>
+
+#include "tests/support/desk.h"
+
+struct traffic;
+
+/* A new request every pause_ms at most. */
+struct traffic *traffic_open(struct desk *desk, const char *name, int pause_ms);
+void traffic_close(struct traffic *traffic);
+/* Reads for about 10 ms, answers what has come with the next claim, begins what is due. */
+void traffic_turn(struct desk *desk, struct traffic *traffic);
+/* Begins nothing more and waits until all are closed and everything is at rest; fails the test when nothing moves for the time of
+ * a deadline. How many requests there were. */
+size_t traffic_finish(struct desk *desk, struct traffic *traffic);
+/* One ticket per request, one fact per claim, the invariants of the log, PostgreSQL row by row against it, every outbox whole and
+ * published; fails the test and says where. */
+void traffic_check(struct desk *desk, struct traffic *traffic);
+/* The first column of the only row, as text (malloc) or as a number; the parameter may be NULL. */
+char *traffic_ask(struct traffic *traffic, const char *sql, const char *parameter);
+long traffic_count(struct traffic *traffic, const char *sql, const char *parameter);
+
+#endif
