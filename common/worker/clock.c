@@ -4,31 +4,15 @@
  * `now` never runs backwards within a process, but for one case: when the wall clock has jumped and the new time is believed. */
 #include "common/worker/inner.h"
 
-#include <time.h>
-
 #include "common/io/journal.h"
 
 #define CLOCK_JUMP (2 * SECOND)
 #define CLOCK_APART (100 * MILLISECOND)
 #define CLOCK_HOLD (10 * SECOND)
 
-int64_t worker_monotonic(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
-}
-
-static int64_t wall_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
-}
-
 instant worker_now(struct worker *worker)
 {
-	instant now = pace_at(&worker->pace, wall_clock());
+	instant now = pace_at(&worker->pace, worker_wall());
 	if (now < worker->now_floor)
 		return worker->now_floor;
 	worker->now_floor = now;
@@ -39,7 +23,7 @@ instant worker_now(struct worker *worker)
  * everything at once, and somebody should look first. */
 void worker_clock_watch(struct worker *worker)
 {
-	int64_t before = worker_monotonic(), wall = wall_clock(), after = worker_monotonic();
+	int64_t before = worker_monotonic(), wall = worker_wall(), after = worker_monotonic();
 	/* Put aside between the two clocks, we cannot compare them; the next turn can. */
 	if (after - before > CLOCK_APART)
 		return;
@@ -54,6 +38,6 @@ void worker_clock_watch(struct worker *worker)
 	if (worker->timers_held_until && worker_monotonic() >= worker->timers_held_until) {
 		worker->timers_held_until = 0;
 		/* Also when it is earlier: else everything would be early until it has caught up. */
-		worker->now_floor = pace_at(&worker->pace, wall_clock());
+		worker->now_floor = pace_at(&worker->pace, worker_wall());
 	}
 }

@@ -150,13 +150,24 @@ struct worker {
 	struct counters counters;
 };
 
-/* ---- clock.c ---- */
+/* ---- time.c ---- */
 /* Monotonic microseconds. */
 int64_t worker_monotonic(void);
+/* The wall clock as it stands. */
+instant worker_wall(void);
+
+/* ---- clock.c ---- */
 /* `now` of a batch: the wall clock, never behind an earlier answer. */
 instant worker_now(struct worker *worker);
 /* Once a turn: holds the timers for a while when the wall clock has jumped. */
 void worker_clock_watch(struct worker *worker);
+
+/* ---- open.c ---- */
+/* Database, service and bus from the configuration; joins the group. Nothing is waited for. What was made before it failed
+ * is for worker_stop. */
+enum verdict worker_open(struct worker *worker, const void *service_conf, struct fault *fault) must_check;
+/* What was begun is finished: everything published, the rows left in good order, the group left; then all is freed. */
+void worker_stop(struct worker *worker);
 
 /* ---- source.c ---- */
 struct source *source_find(struct worker *worker, int topic, int32_t partition);
