@@ -48,6 +48,8 @@ struct probe {
 	int port;                     /* of the broker */
 	int instance;                 /* of the daemon; a copy of the struct with another one and no daemon starts a second */
 	const char *settings;         /* further lines of its configuration, or NULL */
+	const char *route;            /* further words of its conninfo: another way to the server; or NULL */
+	bool patient;                 /* its pauses between two tries of an outage are those of the product, not our short ones */
 	bool phantoms;                /* the log may have facts that the database has lost (a failover was played) */
 };
 
@@ -73,7 +75,9 @@ int probe_stop(struct probe *probe);
 int probe_ended(struct probe *probe);
 /* Whether it runs; takes note of its end. */
 bool probe_runs(struct probe *probe);
-/* The server in order down and up again; false when it is not ours to stop. */
+/* The server down, in the way of the signal (SIGINT: fast, SIGQUIT: immediate), and up again; false when it is not ours to stop. */
+bool probe_database_end(struct probe *probe, int number);
+/* The same with SIGINT. */
 bool probe_database_stop(struct probe *probe);
 void probe_database_start(struct probe *probe);
 /* The broker; what it had is gone when it is stopped. */

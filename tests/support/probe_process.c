@@ -108,9 +108,10 @@ static void write_config(const struct probe *probe, const char *path)
 	FILE *config = fopen(path, "w");
 
 	assert_non_null(config);
-	fprintf(config, "brokers = %s\ndatabase = %s user=aftercare_probe\ndirectory = %s\nreconnect_max = 200ms\ninstance = %d\n"
+	fprintf(config, "brokers = %s\ndatabase = %s user=aftercare_probe %s\ndirectory = %s\ninstance = %d\n%s"
 			"kafka.session.timeout.ms = 12000\nkafka.heartbeat.interval.ms = 100\nkafka.fetch.wait.max.ms = 200\n%s",
-		probe->brokers, probe->postgres.conninfo, probe->directory, probe->instance, probe->settings ? probe->settings : "");
+		probe->brokers, probe->postgres.conninfo, probe->route ? probe->route : "", probe->directory, probe->instance,
+		probe->patient ? "" : "reconnect_max = 200ms\n", probe->settings ? probe->settings : "");
 	fclose(config);
 }
 
@@ -185,14 +186,19 @@ int probe_said(const struct probe *probe, const char *words)
 
 /* ---- the server down and up ---- */
 
-bool probe_database_stop(struct probe *probe)
+bool probe_database_end(struct probe *probe, int number)
 {
 	if (probe->postgres.pid == 0)
 		return false;
 	PQfinish(probe->sql);
 	probe->sql = NULL;
-	end(&probe->postgres.pid, SIGINT);
+	end(&probe->postgres.pid, number);
 	return true;
+}
+
+bool probe_database_stop(struct probe *probe)
+{
+	return probe_database_end(probe, SIGINT);
 }
 
 void probe_database_start(struct probe *probe)
