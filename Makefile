@@ -40,6 +40,7 @@ SERVICES  := $(patsubst services/%/main.c,%,$(wildcard services/*/main.c))
 UNIT      := $(wildcard tests/unit/test_*.c)
 INTEGRATION := $(wildcard tests/integration/test_*.c)
 SCENARIOS := $(wildcard tests/scenarios/test_*.c)
+FAULT     := $(wildcard tests/fault/*.c)
 BENCH     := $(wildcard tests/bench/*.c)
 SUPPORT   := $(wildcard tests/support/*.c)
 EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
@@ -54,7 +55,7 @@ LIBRARY   := $(OUT)/libaftercare.a
 PROGRAMS  := $(foreach s,$(SERVICES),$(call program,$(s)))
 TOOLS     := $(if $(wildcard deploy/dev/supervisor.c),$(OUT)/bin/aftercare-supervisor) $(OUT)/bin/aftercare-demo
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
-OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS)) $(OUT)/tests/load
+OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
 .PHONY: FORCE all help tests check check-unit layers demo screenshot bench clean distclean install-packages

@@ -2,8 +2,7 @@
  *
  * One consumer with every partition of our topics from its first record, without a group: what others do cannot disturb
  * it, and reading twice gives the same. Nothing here sleeps: waiting is waiting for the next record. */
-#define _GNU_SOURCE /* tdestroy */
-#include <search.h>
+#define _GNU_SOURCE /* vasprintf */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +16,9 @@
 
 #include "tests/support/desk_inner.h"
 
-const char *const desk_topic_names[DESK_TOPICS] = {
-	"aftercare.tickets", "aftercare.desk", "aftercare.messages", "aftercare.dead-letters",
+const char *const desk_topic_names[DESK_TOPICS_ALL] = {
+	"aftercare.tickets", "aftercare.desk", "aftercare.messages", "aftercare.dead-letters", "aftercare.inbound",
+	"aftercare.staff", "aftercare.directory", "aftercare.ticket-state", "aftercare.metrics",
 };
 
 void desk_grow(void *ret_array, size_t count, size_t *capacity)
@@ -69,12 +69,12 @@ const char *desk_unique(struct desk *desk, const char *name)
 
 /* ---- open and close ---- */
 
-static rd_kafka_t *client(const struct desk *desk, rd_kafka_type_t type)
+rd_kafka_t *desk_client(const char *brokers, rd_kafka_type_t type, const char *run)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char group[64], error[256] = "";
 	const char *settings[][2] = {
-		{ "bootstrap.servers", desk->stack->brokers },
+		{ "bootstrap.servers", brokers },
 		{ "client.id", "aftercare-test" },
 		{ "log_level", "2" },
 		{ "group.id", type == RD_KAFKA_CONSUMER ? group : NULL },
@@ -86,7 +86,7 @@ static rd_kafka_t *client(const struct desk *desk, rd_kafka_type_t type)
 		{ "message.max.bytes", "4000000" },
 	};
 
-	snprintf(group, sizeof(group), "aftercare-test-%s", desk->run);
+	snprintf(group, sizeof(group), "aftercare-test-%s", run);
 	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
 		if (settings[i][1] &&
 		    rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof(error)) != RD_KAFKA_CONF_OK)
@@ -96,14 +96,14 @@ static rd_kafka_t *client(const struct desk *desk, rd_kafka_type_t type)
 	return rd_kafka_new(type, conf, error, sizeof(error));
 }
 
-static int32_t partitions_of(rd_kafka_t *consumer, const char *topic)
+int32_t desk_partitions(rd_kafka_t *client, const char *topic)
 {
 	const struct rd_kafka_metadata *metadata;
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, topic, NULL);
+	rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
 	int32_t count = 0;
 
 	for (long deadline = stack_deadline(); count <= 0 && stack_clock() < deadline;)
-		if (rd_kafka_metadata(consumer, 0, handle, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		if (rd_kafka_metadata(client, 0, handle, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
 			count = metadata->topic_cnt > 0 ? metadata->topics[0].partition_cnt : 0;
 			rd_kafka_metadata_destroy(metadata);
 		}
@@ -117,7 +117,7 @@ static bool assign(struct desk *desk)
 	bool good = true;
 
 	for (int topic = 0; topic < DESK_TOPICS; topic++) {
-		desk->partitions[topic] = partitions_of(desk->consumer, desk_topic_names[topic]);
+		desk->partitions[topic] = desk_partitions(desk->consumer, desk_topic_names[topic]);
 		good = good && desk->partitions[topic] > 0;
 		for (int32_t i = 0; i < desk->partitions[topic]; i++)
 			rd_kafka_topic_partition_list_add(list, desk_topic_names[topic], i)->offset = RD_KAFKA_OFFSET_BEGINNING;
@@ -135,8 +135,8 @@ struct desk *desk_open(const struct stack *stack)
 	snprintf(desk->run, sizeof(desk->run), "%llx%x", (unsigned long long)(desk_now() / 1000) & 0xffffffff,
 		 (unsigned)getpid() & 0xfff);
 	desk->topics = json_object();
-	desk->consumer = client(desk, RD_KAFKA_CONSUMER);
-	desk->producer = client(desk, RD_KAFKA_PRODUCER);
+	desk->consumer = desk_client(stack->brokers, RD_KAFKA_CONSUMER, desk->run);
+	desk->producer = desk_client(stack->brokers, RD_KAFKA_PRODUCER, desk->run);
 	if (!desk->consumer || !desk->producer || !assign(desk)) {
 		fprintf(stderr, "desk: no way to the topics at %s\n", stack->brokers);
 		desk_close(desk);
@@ -144,12 +144,6 @@ struct desk *desk_open(const struct stack *stack)
 	}
 	rd_kafka_poll_set_consumer(desk->consumer);
 	return desk;
-}
-
-static void free_slot(void *slot)
-{
-	free(((struct slot *)slot)->key);
-	free(slot);
 }
 
 void desk_close(struct desk *desk)
@@ -163,9 +157,9 @@ void desk_close(struct desk *desk)
 	if (desk->consumer)
 		rd_kafka_destroy(desk->consumer);
 	PQfinish(desk->database);
-	tdestroy(desk->tickets, free_slot);
-	tdestroy(desk->marks, free_slot);
-	tdestroy(desk->requests, free_slot);
+	desk_slots_free(desk->tickets);
+	desk_slots_free(desk->marks);
+	desk_slots_free(desk->requests);
 	for (size_t i = 0; i < desk->ticket_count; i++) {
 		free(desk->order[i]->id);
 		free(desk->order[i]->items);
@@ -248,30 +242,29 @@ static bool connect_database(struct desk *desk)
 }
 
 /* One statement over the ledgers of all services: one snapshot. */
-static PGresult *sources(struct desk *desk)
+static PGresult *sources(PGconn *database)
 {
-	PGresult *made = PQexec(desk->database,
+	PGresult *made = PQexec(database,
 				"select string_agg(format('select topic, partition, next_offset, out_seq = published_seq from %I.source', "
 				"nspname), ' union all ') from pg_namespace where to_regclass(format('%I.source', nspname)) is not null");
 	PGresult *rows = NULL;
 
 	if (PQresultStatus(made) == PGRES_TUPLES_OK && PQntuples(made) == 1)
-		rows = PQexec(desk->database, PQgetvalue(made, 0, 0));
+		rows = PQexec(database, PQgetvalue(made, 0, 0));
 	PQclear(made);
 	if (rows && PQresultStatus(rows) == PGRES_TUPLES_OK)
 		return rows;
-	if (PQstatus(desk->database) == CONNECTION_OK)
-		fprintf(stderr, "desk: %s", PQerrorMessage(desk->database));
+	if (PQstatus(database) == CONNECTION_OK)
+		fprintf(stderr, "desk: %s", PQerrorMessage(database));
 	PQclear(rows);
 	return NULL;
 }
 
-/* The ends of all these partitions at once, in the place of what stands in the list. */
-static bool ends(struct desk *desk, rd_kafka_topic_partition_list_t *list)
+bool desk_ends(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
 {
 	for (int i = 0; i < list->cnt; i++)
 		list->elems[i].offset = RD_KAFKA_OFFSET_END;
-	if (rd_kafka_offsets_for_times(desk->consumer, list, 5000))
+	if (rd_kafka_offsets_for_times(client, list, 5000))
 		return false;
 	for (int i = 0; i < list->cnt; i++)
 		if (list->elems[i].err)
@@ -280,13 +273,12 @@ static bool ends(struct desk *desk, rd_kafka_topic_partition_list_t *list)
 }
 
 /* The ends of the topics are asked for after the snapshot: who stood there then had nothing left to read. */
-static bool is_settled(struct desk *desk, void *userdata)
+bool desk_at_rest(PGconn *database, rd_kafka_t *client)
 {
-	PGresult *rows = connect_database(desk) ? sources(desk) : NULL;
+	PGresult *rows = sources(database);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(256);
 	bool settled = rows && PQntuples(rows) > 0;
 
-	(void)userdata;
 	for (int i = 0; settled && i < PQntuples(rows); i++) {
 		const char *topic = PQgetvalue(rows, i, 0);
 		int32_t partition = atoi(PQgetvalue(rows, i, 1));
@@ -295,7 +287,7 @@ static bool is_settled(struct desk *desk, void *userdata)
 		if (!rd_kafka_topic_partition_list_find(list, topic, partition))
 			rd_kafka_topic_partition_list_add(list, topic, partition);
 	}
-	settled = settled && ends(desk, list);
+	settled = settled && desk_ends(client, list);
 	for (int i = 0; settled && i < PQntuples(rows); i++)
 		settled = atoll(PQgetvalue(rows, i, 2)) >=
 			  rd_kafka_topic_partition_list_find(list, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)))->offset;
@@ -304,23 +296,34 @@ static bool is_settled(struct desk *desk, void *userdata)
 	return settled;
 }
 
-static bool is_read(struct desk *desk, void *userdata)
+static bool is_settled(struct desk *desk, void *userdata)
+{
+	(void)userdata;
+	return connect_database(desk) && desk_at_rest(desk->database, desk->consumer);
+}
+
+bool desk_is_read(rd_kafka_t *consumer)
 {
 	rd_kafka_topic_partition_list_t *list = NULL, *high;
-	bool all = rd_kafka_assignment(desk->consumer, &list) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-		   rd_kafka_position(desk->consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	bool all = rd_kafka_assignment(consumer, &list) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		   rd_kafka_position(consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
-	(void)userdata;
 	if (!list)
 		return false;
 	high = rd_kafka_topic_partition_list_copy(list);
-	all = all && ends(desk, high);
+	all = all && desk_ends(consumer, high);
 	/* A position that is not known yet is of a partition of which nothing was ever read. */
 	for (int i = 0; all && i < list->cnt; i++)
 		all = list->elems[i].offset >= high->elems[i].offset || (high->elems[i].offset == 0 && list->elems[i].offset < 0);
 	rd_kafka_topic_partition_list_destroy(high);
 	rd_kafka_topic_partition_list_destroy(list);
 	return all;
+}
+
+static bool is_read(struct desk *desk, void *userdata)
+{
+	(void)userdata;
+	return desk_is_read(desk->consumer);
 }
 
 void desk_settle(struct desk *desk)

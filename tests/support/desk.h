@@ -16,7 +16,11 @@
 #include "common/base/instant.h"
 #include "tests/support/stack.h"
 
-enum desk_topic { DESK_TICKETS, DESK_DESK, DESK_MESSAGES, DESK_DEAD, DESK_TOPICS };
+/* The desk reads the first four; a history (history.h) has all of them. */
+enum desk_topic {
+	DESK_TICKETS, DESK_DESK, DESK_MESSAGES, DESK_DEAD, DESK_TOPICS,
+	DESK_INBOUND = DESK_TOPICS, DESK_STAFF, DESK_DIRECTORY, DESK_STATE, DESK_METRICS, DESK_TOPICS_ALL
+};
 
 struct desk_header {
 	const char *name;
@@ -156,6 +160,9 @@ bool record_lists(const struct record *record, const char *path, const char *tex
 void desk_check_ticket(const struct desk *desk, const char *ticket);
 /* Of everything read: the same for each ticket, and first copies ascend per (writer, lane). */
 void desk_check_all(const struct desk *desk);
+/* Waits for rest, reads all topics and tables anew and checks all invariants (history.h). What was refused must have "poison" in
+ * its id. */
+void desk_check_history(struct desk *desk);
 void desk_print_ticket(const struct desk *desk, const char *ticket);
 /* What a client would say that a test has failed: prints, then cmocka's fail(). */
 void desk_fail(const struct desk *desk, const char *ticket, const char *format, ...)

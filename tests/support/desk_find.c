@@ -1,6 +1,7 @@
 /* Where a record that was read can be found again, and the waits for one that has not come yet.
  *
  * Repeats are told by the contract's rule alone: what does not ascend per (topic, partition, writer) is one. */
+#define _GNU_SOURCE /* tdestroy */
 #include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,12 +37,23 @@ struct slot *desk_slot(void **tree, const char *key)
 	return slot;
 }
 
+static void slot_free(void *slot)
+{
+	free(((struct slot *)slot)->key);
+	free(slot);
+}
+
+void desk_slots_free(void *tree)
+{
+	tdestroy(tree, slot_free);
+}
+
 /* ---- placing ---- */
 
 /* What tells two dead letters apart. */
 static const char *const dead_marks[] = { "dl_service", "dl_topic", "dl_partition", "dl_offset" };
 
-static bool is_repeat(struct desk *desk, const struct record *record)
+bool record_repeats(void **marks, const struct record *record)
 {
 	struct slot *mark;
 	char key[300] = "dead";
@@ -56,7 +68,7 @@ static bool is_repeat(struct desk *desk, const struct record *record)
 		snprintf(key, sizeof(key), "%d %d %s", record->topic, record->partition, record->writer);
 	else
 		return false;
-	mark = desk_slot(&desk->marks, key);
+	mark = desk_slot(marks, key);
 	if (record->topic == DESK_DEAD)
 		return mark->sequence++ >= 0;
 	if (record->incarnation < mark->incarnation ||
@@ -93,7 +105,7 @@ void desk_place(struct desk *desk, struct record *record)
 
 	desk_grow(&desk->records, desk->record_count, &desk->record_capacity);
 	desk->records[desk->record_count++] = record;
-	record->repeat = is_repeat(desk, record);
+	record->repeat = record_repeats(&desk->marks, record);
 	if (record->repeat)
 		return;
 	if (record->topic == DESK_DEAD) {

@@ -35,13 +35,24 @@ struct desk {
 	json_t *topics;                     /* name of a claim -> its topic */
 };
 
-extern const char *const desk_topic_names[DESK_TOPICS];
+extern const char *const desk_topic_names[DESK_TOPICS_ALL];
 
 /* Makes room for one more; count and capacity of any of the arrays above. */
 void desk_grow(void *ret_array, size_t count, size_t *capacity);
 /* Finds or makes the slot of a key. */
 struct slot *desk_slot(void **tree, const char *key);
 const struct slot *desk_slot_find(void *const *tree, const char *key);
+void desk_slots_free(void *tree);
+/* A client as the desk's: of the group "aftercare-test-RUN", without commits. NULL when librdkafka refuses. */
+rd_kafka_t *desk_client(const char *brokers, rd_kafka_type_t type, const char *run);
+/* How many partitions a topic has; 0: it cannot be told before the deadline. */
+int32_t desk_partitions(rd_kafka_t *client, const char *topic);
+/* The ends of all these partitions at once, in the place of what stands in the list. */
+bool desk_ends(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list);
+/* Whether every source stands at the end of its log and has published all that it has. */
+bool desk_at_rest(PGconn *database, rd_kafka_t *client);
+/* Whether the consumer has been given everything there is in its partitions. */
+bool desk_is_read(rd_kafka_t *consumer);
 
 /* ---- desk_send.c ---- */
 /* librdkafka's report of one message; served while the desk reads. */
@@ -50,8 +61,12 @@ void desk_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, voi
 /* ---- desk_record.c ---- */
 struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *message);
 void record_free(struct record *record);
+/* Fills in what stands in the headers; for those who make a record themselves. */
+void record_headers_read(struct record *record);
 
 /* ---- desk_find.c ---- */
+/* Whether it is a repeat by the contract's rule; marks: a tree that remembers, NULL at first. Of each partition in order. */
+bool record_repeats(void **marks, const struct record *record);
 /* Puts a record that was just read in its places; gives repeats away. */
 void desk_place(struct desk *desk, struct record *record);
 

@@ -69,18 +69,8 @@ static const char *name_of(const struct record *record)
 	return name;
 }
 
-struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *message)
+void record_headers_read(struct record *record)
 {
-	struct record *record = calloc(1, sizeof(*record));
-
-	record->topic = topic;
-	record->partition = message->partition;
-	record->offset = message->offset;
-	record->key = message->key ? copy(message->key, message->key_len) : NULL;
-	record->key_size = message->key_len;
-	record->value = message->payload ? copy(message->payload, message->len) : NULL;
-	record->value_size = message->len;
-	copy_headers(record, message);
 	record->name = name_of(record);
 	record->id = text_of(record, "ce_id");
 	record->source = text_of(record, "ce_source");
@@ -95,6 +85,21 @@ struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *messa
 	record->incarnation = number_of(record, "ce_incarnation", -1);
 	record->sequence = number_of(record, "ce_sourceseq", -1);
 	record->copy = record->origin[0] != '\0';
+}
+
+struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *message)
+{
+	struct record *record = calloc(1, sizeof(*record));
+
+	record->topic = topic;
+	record->partition = message->partition;
+	record->offset = message->offset;
+	record->key = message->key ? copy(message->key, message->key_len) : NULL;
+	record->key_size = message->key_len;
+	record->value = message->payload ? copy(message->payload, message->len) : NULL;
+	record->value_size = message->len;
+	copy_headers(record, message);
+	record_headers_read(record);
 	return record;
 }
 

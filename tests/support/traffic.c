@@ -185,60 +185,12 @@ static void check_counts(struct desk *desk, const struct traffic *traffic)
 			desk_fail(desk, job->ticket, "%zu messages requested, %zu sent", of_name(desk, job, "notify.requested"),
 				  of_name(desk, job, "notify.sent"));
 	}
-	desk_check_all(desk);
-}
-
-/* {id:revision, ...}: what the log says, for one comparison in SQL. */
-static char *log_as_json(struct desk *desk, const struct traffic *traffic)
-{
-	json_t *all = json_object();
-	char *text;
-
-	for (size_t i = 0; i < traffic->count; i++)
-		json_object_set_new(all, traffic->jobs[i].ticket,
-				    json_integer(desk_find(desk, traffic->jobs[i].ticket, "ticket.closed", 1)->revision));
-	text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
-	return text;
-}
-
-static void check_database(struct desk *desk, struct traffic *traffic)
-{
-	static const char *const schemas[] = { "routing", "sla", "notification", "survey" };
-	const struct stack *stack = desk_stack(desk);
-	char *log = log_as_json(desk, traffic), sql[600];
-
-	assert_int_equal(traffic_count(traffic, "select count(*) from intake.ticket t join json_each_text($1::json) l on l.key = t.ticket", log),
-			 traffic->count);
-	for (size_t i = 0; i < sizeof(schemas) / sizeof(*schemas); i++) {
-		snprintf(sql, sizeof(sql), "select count(to_regclass('%s.ticket'))", schemas[i]);
-		if (traffic_count(traffic, sql, NULL) == 0)
-			continue;
-		/* A daemon may drop what is over and done with; what it keeps must agree. */
-		snprintf(sql, sizeof(sql), "select count(*) from %s.ticket t join json_each_text($1::json) l on l.key = t.ticket "
-			 "where t.state <> 'closed' or t.revision <> l.value::int", schemas[i]);
-		if (traffic_count(traffic, sql, log) != 0)
-			desk_fail(desk, NULL, "%s.ticket does not agree with the log", schemas[i]);
-	}
-	assert_int_equal(traffic_count(traffic, "select count(*) from routing.ticket t join json_each_text($1::json) l on l.key = t.ticket", log),
-			 traffic->count);
-	for (size_t i = 0; i < stack->daemon_count; i++) {
-		snprintf(sql, sizeof(sql), "select count(*) from (select s.id, s.out_seq, s.published_seq, count(o.seq) n, min(o.seq) a, max(o.seq) z "
-			 "from %s.source s left join %s.outbox_fact o on o.source = s.id group by s.id) x "
-			 "where published_seq <> out_seq or (n > 0 and (z - a + 1 <> n or z <> out_seq))", stack->daemons[i], stack->daemons[i]);
-		/* Reporting publishes with the clock, whatever else happens: its last facts may be on their way. */
-		for (long deadline = stack_deadline(); traffic_count(traffic, sql, NULL) != 0 && stack_clock() < deadline;)
-			stack_moment();
-		if (traffic_count(traffic, sql, NULL) != 0)
-			desk_fail(desk, NULL, "the outbox of %s has gaps or has not been published whole", stack->daemons[i]);
-	}
-	free(log);
 }
 
 void traffic_check(struct desk *desk, struct traffic *traffic)
 {
 	check_counts(desk, traffic);
-	check_database(desk, traffic);
+	desk_check_history(desk);
 }
 
 struct traffic *traffic_open(struct desk *desk, const char *name, int pause_ms)

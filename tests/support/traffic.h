@@ -18,8 +18,8 @@ void traffic_turn(struct desk *desk, struct traffic *traffic);
 /* Begins nothing more and waits until all are closed and everything is at rest; fails the test when nothing moves for the time of
  * a deadline. How many requests there were. */
 size_t traffic_finish(struct desk *desk, struct traffic *traffic);
-/* One ticket per request, one fact per claim, the invariants of the log, PostgreSQL row by row against it, every outbox whole and
- * published; fails the test and says where. */
+/* One ticket per request, one fact per claim, no dead letters, and all invariants of topics and tables (desk_check_history);
+ * fails the test and says where. */
 void traffic_check(struct desk *desk, struct traffic *traffic);
 /* The first column of the only row, as text (malloc) or as a number; the parameter may be NULL. */
 char *traffic_ask(struct traffic *traffic, const char *sql, const char *parameter);
