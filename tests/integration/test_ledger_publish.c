@@ -74,14 +74,14 @@ static void test_deliveries_that_fail_for_good(void **state)
 		rd_kafka_mock_clear_request_errors(mock, API_PRODUCE);
 	}
 	/* The rounds whose first request is refused; how many requests there are in the others is librdkafka's choice. */
-	assert_true(probe_said(probe, "publishing failed") >= 2);
+	assert_true(probe_said(probe, "the producer is made anew") >= 2);
 	assert_true(probe_runs(probe));
 }
 
 static void test_deliveries_that_fail_for_a_time(void **state)
 {
 	struct probe *probe = *state;
-	int failures = probe_said(probe, "publishing failed");
+	int failures = probe_said(probe, "the producer is made anew");
 
 	for (int round = 0; round < 4; round++) {
 		hold_facts(probe, "retried", round);
@@ -93,7 +93,7 @@ static void test_deliveries_that_fail_for_a_time(void **state)
 		probe_check(probe);
 		rd_kafka_mock_clear_request_errors(mock, API_PRODUCE);
 	}
-	assert_int_equal(probe_said(probe, "publishing failed"), failures);
+	assert_int_equal(probe_said(probe, "the producer is made anew"), failures);
 }
 
 int main(int argc, char **argv)
