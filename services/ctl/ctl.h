@@ -32,6 +32,7 @@ struct command {
 
 extern const struct command commands[];
 
+int ctl_rebuild(struct ctl *ctl, int argc, char **argv);
 int ctl_db_migrate(struct ctl *ctl, int argc, char **argv);
 int ctl_topics_apply(struct ctl *ctl, int argc, char **argv);
 int ctl_policy_load(struct ctl *ctl, int argc, char **argv);
@@ -52,6 +53,9 @@ int ctl_event_example(struct ctl *ctl, int argc, char **argv);
 instant ctl_now(const struct ctl *ctl);
 /* A connection for a command with the statements of services/ctl/ctl.sql; NULL after it has said why. */
 struct db *ctl_connect(struct ctl *ctl);
+/* Brings ctl->database to this version's schema, or says what would be done; `out` (may be NULL) hears of each file. Exit
+ * status. */
+int ctl_migrate(struct ctl *ctl, bool dry, FILE *out);
 /* Prints "aftercarectl: text" on stderr and returns `status`. */
 int ctl_fail(int status, const char *format, ...) printf_like(2, 3);
 /* Reads a whole file of at most `limit` bytes into the arena; false after it has said why. */

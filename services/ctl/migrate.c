@@ -76,11 +76,8 @@ static int migration_state(const struct db_result *rows, const struct migration 
 	return 0;
 }
 
-int ctl_db_migrate(struct ctl *ctl, int argc, char **argv)
+int ctl_migrate(struct ctl *ctl, bool dry, FILE *out)
 {
-	bool dry = argc == 2 && strcmp(argv[1], "--dry-run") == 0;
-	if (argc > 1 && !dry)
-		return ctl_fail(EX_USAGE, "db migrate takes --dry-run or nothing");
 	struct db *db = ctl_connect(ctl);
 	if (!db)
 		return 2;
@@ -114,13 +111,22 @@ int ctl_db_migrate(struct ctl *ctl, int argc, char **argv)
 					  list[i].name);
 		if (states[i] != 0)
 			continue;
-		printf("%s %s\n", dry ? "would apply" : "applying", list[i].name);
+		if (out)
+			fprintf(out, "%s %s\n", dry ? "would apply" : "applying", list[i].name);
 		if (!dry)
 			status = migration_apply(ctl, db, &list[i]);
 		applied++;
 	}
-	if (status == 0)
-		printf("%zu of %zu migrations %s\n", applied, count, dry ? "to be applied (nothing was done)" : "applied now");
+	if (status == 0 && out)
+		fprintf(out, "%zu of %zu migrations %s\n", applied, count, dry ? "to be applied (nothing was done)" : "applied now");
 	db_free(db);
 	return status;
+}
+
+int ctl_db_migrate(struct ctl *ctl, int argc, char **argv)
+{
+	bool dry = argc == 2 && strcmp(argv[1], "--dry-run") == 0;
+	if (argc > 1 && !dry)
+		return ctl_fail(EX_USAGE, "db migrate takes --dry-run or nothing");
+	return ctl_migrate(ctl, dry, stdout);
 }

@@ -163,6 +163,13 @@ void desk_check_all(const struct desk *desk);
 /* Waits for rest, reads all topics and tables anew and checks all invariants (history.h). What was refused must have "poison" in
  * its id. */
 void desk_check_history(struct desk *desk);
+/* Of the whole database: that it is what the topics say (aftercarectl rebuild). The desk has settled and nothing is sent.
+ * What rebuild said, to be given up with json_decref. */
+json_t *desk_check_rebuild(struct desk *desk);
+/* The same without judging, and its exit status. */
+json_t *desk_rebuild(struct desk *desk, int *ret_status);
+/* What it said of one table (borrowed); NULL when there is none of the name. */
+json_t *rebuild_table(const json_t *verdict, const char *name);
 void desk_print_ticket(const struct desk *desk, const char *ticket);
 /* What a client would say that a test has failed: prints, then cmocka's fail(). */
 void desk_fail(const struct desk *desk, const char *ticket, const char *format, ...)
