@@ -15,7 +15,7 @@ OUT_asan  := build/asan
 OUT       := $(OUT_$(VARIANT))
 OBJ       := $(OUT)/obj
 
-ifeq ($(filter help clean install-packages demo distclean,$(MAKECMDGOALS)),)
+ifeq ($(filter help clean install-packages demo distclean model,$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 endif
@@ -58,7 +58,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: FORCE all help tests check check-unit layers demo screenshot bench clean distclean install-packages
+.PHONY: FORCE all help tests check check-unit layers demo screenshot model bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -70,6 +70,7 @@ help:
 ## make                    builds everything below build/
 ## make demo               installs what is missing, builds, and shows the system at work (BROKER=kafka: on real Kafka)
 ## make check              installs, builds (plain and with sanitizers), runs every test
+## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
 ## make bench              speed and size on this machine, on real Kafka
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
 ## make layers             only the check that includes point down and decisions are pure
@@ -145,6 +146,10 @@ check-unit: tests
 
 demo:
 	@deploy/dev/demo --broker $(or $(BROKER),devbroker)
+
+model:
+	@deploy/install-packages model
+	@tests/model/run.sh
 
 screenshot: all
 	@deploy/demo/screenshot

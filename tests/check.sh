@@ -74,6 +74,8 @@ group() {
 
 say "packages"
 deploy/install-packages build run test || broken "packages"
+# Where it cannot be had the test of the model says so.
+deploy/install-packages model >build/check-model.log 2>&1 || tail -n 1 build/check-model.log
 
 kafka=no why=""
 if { deploy/install-packages kafka && deploy/dev/kafka-fetch; } >build/check-kafka.log 2>&1; then
