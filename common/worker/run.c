@@ -39,7 +39,7 @@ static const struct conf_key worker_keys[] = {
 	  "Facts handed to the producer and not yet acknowledged, at most; beyond that input waits." },
 	{ "outbox_keep", CONF_INT, "20000", 0, INT64_MAX, offsetof(struct worker_conf, outbox_keep),
 	  "Published rows that each source keeps in its outbox, for publishing again after a broker's loss." },
-	{ "reconnect_max", CONF_DURATION, "2s", 100 * MILLISECOND, MINUTE, offsetof(struct worker_conf, reconnect_max),
+	{ "reconnect_max", CONF_DURATION, "1s", 100 * MILLISECOND, MINUTE, offsetof(struct worker_conf, reconnect_max),
 	  "Longest pause between attempts to reach the database." },
 	{ "simulated_clock", CONF_STRING, "", 0, 0, offsetof(struct worker_conf, simulated_clock),
 	  "REAL SIMULATED RATE: at the real time REAL it is SIMULATED (both RFC 3339), then RATE times as fast. Only for demos and "
