@@ -2,7 +2,8 @@
 #
 # One flat file: services, tests and embedded files are found by wildcard, dependencies are written by the compiler
 # (-MD, so that the layer check sees system headers too), everything is made below build/.
-# VARIANT=asan builds the same with AddressSanitizer and UndefinedBehaviorSanitizer below build/asan/.
+# VARIANT=asan builds the same with AddressSanitizer and UndefinedBehaviorSanitizer below build/asan/, VARIANT=fault with the
+# failpoints of common/base/failpoint.h below build/fault/.
 
 VARIANT ?= plain
 ifeq ($(origin CC),default)
@@ -12,6 +13,7 @@ PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libp
 
 OUT_plain := build
 OUT_asan  := build/asan
+OUT_fault := build/fault
 OUT       := $(OUT_$(VARIANT))
 OBJ       := $(OUT)/obj
 
@@ -28,7 +30,8 @@ WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wf
 WERROR    ?= -Werror
 CFLAGS    ?= -O2 -g
 FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -I. $(PKG_CFLAGS) $(FLAGS_$(VARIANT))
+DEFINES_fault := -DAFTERCARE_FAILPOINTS
+ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -I. $(PKG_CFLAGS) $(DEFINES_$(VARIANT)) $(FLAGS_$(VARIANT))
 ifeq ($(VARIANT),asan)
 ALL_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -DAFTERCARE_ASAN
 endif
@@ -58,7 +61,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: FORCE all help tests check check-unit layers demo screenshot model bench clean distclean install-packages
+.PHONY: FORCE all help tests fault-tests faults check check-unit layers demo screenshot model bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -71,12 +74,16 @@ help:
 ## make demo               installs what is missing, builds, and shows the system at work (BROKER=kafka: on real Kafka)
 ## make check              installs, builds (plain and with sanitizers), runs every test
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
+## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX)
 ## make bench              speed and size on this machine, on real Kafka
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
 ## make layers             only the check that includes point down and decisions are pure
 ## make clean              removes what was built; keeps downloads and stacks
 
 tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS)
+
+# With VARIANT=fault: the loop over the failpoints, which runs on the devbroker of the plain build.
+fault-tests: $(OUT)/tests/fault/test_failpoints
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -126,6 +133,11 @@ $(OUT)/tests/%: $(OBJ)/tests/%.o $(call objects,$(SUPPORT)) $(OUT)/libparts.a $(
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
+# No service is in it.
+$(OUT)/tests/fault/test_failpoints: $(OBJ)/tests/fault/test_failpoints.o $(call objects,$(SUPPORT)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
 $(OUT)/tests/load: $(call objects,$(BENCH)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK  )
@@ -154,6 +166,12 @@ model:
 screenshot: all
 	@deploy/demo/screenshot
 
+faults: $(OUT_plain)/bin/aftercare-devbroker
+	@$(MAKE) -s VARIANT=fault fault-tests
+	@AFTERCARE_FAULT_HITS=$(or $(FAULT_HITS),5) AFTERCARE_FAULT_ACTIONS="exit abort error delay stop" \
+	AFTERCARE_FAULT_POINTS="$(FAULT_POINTS)" AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 OUT=build/fault \
+	tests/run.sh fault test_failpoints
+
 bench:
 	@tests/bench/run.sh
 
@@ -161,7 +179,7 @@ install-packages:
 	deploy/install-packages build run test
 
 clean:
-	rm -rf build/obj build/asan build/bin build/tests build/*.a build/embed.*
+	rm -rf build/obj build/asan build/fault build/bin build/tests build/*.a build/embed.*
 distclean: clean
 	rm -rf build
 

@@ -5,11 +5,11 @@
 # devbroker the daemons run sanitized, on a real Kafka as they are delivered. Where Kafka cannot be had its tests are skipped, which
 # CI=true or AFTERCARE_REQUIRE_KAFKA=1 makes a failure.
 #
-#   check.sh [PART]...     default: layers unit shell integration scenarios
+#   check.sh [PART]...     default: layers unit shell integration scenarios faults
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
-parts=" ${*:-layers unit shell integration scenarios} "
+parts=" ${*:-layers unit shell integration scenarios faults} "
 jobs=$(nproc)
 begin=$SECONDS
 mkdir -p build
@@ -42,10 +42,12 @@ broken() { # WHAT: nothing that comes after it would say anything
 	finish
 }
 
-# build VARIANT
+# build VARIANT [TARGET]...
 build() {
+	local variant=$1 targets=(all tests)
+	[ $# = 1 ] || targets=("${@:2}")
 	say "building ($1)"
-	if ! make -s -j"$jobs" VARIANT="$1" all tests >"build/check-$1.log" 2>&1; then
+	if ! make -s -j"$jobs" VARIANT="$variant" "${targets[@]}" >"build/check-$1.log" 2>&1; then
 		tail -n 40 "build/check-$1.log"
 		broken "build $1"
 	fi
@@ -91,6 +93,7 @@ fi
 
 build plain
 if wants unit || wants scenarios; then build asan; fi
+if wants faults; then build fault fault-tests; fi
 
 # ---- the parts ----
 
@@ -101,7 +104,7 @@ if wants layers; then
 	count "$(grep -c '^ok ' build/check-layers.log)" "$(grep -c '^not ok ' build/check-layers.log)" 0
 fi
 
-# Three at a time: most of it is waiting, for a deadline, a restart, a session's end.
+# Four at a time: most of it is waiting, for a deadline, a restart, a session's end.
 ledger_lane() {
 	! wants integration || group devbroker AFTERCARE_TEST_BROKER=devbroker integration
 }
@@ -122,7 +125,12 @@ kafka_lane() {
 		fi
 	fi
 }
+# The daemon fails at every point of the protocol; the long form is make faults.
+faults_lane() {
+	! wants faults || group failpoints OUT=build/fault fault test_failpoints
+}
 ledger_lane &
+faults_lane &
 sanitized_lane &
 kafka_lane &
 wait

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs built tests of one group, says what fails and why, and counts.
 #
-#   run.sh GROUP [NAME]...     unit | integration | scenarios | shell; NAME chooses programs: test_bus, test_stack.sh
+#   run.sh GROUP [NAME]...     unit | integration | scenarios | fault | shell; NAME chooses programs: test_bus, test_stack.sh
 #
 # Environment: OUT (default build; build/asan for the sanitized ones), AFTERCARE_TEST_BROKER (devbroker | kafka), AFTERCARE_BIN
 # (whose daemons run, default OUT/bin), AFTERCARE_TEST_ONLY (a pattern of test names), TEST_COUNTS (a file to add "passed failed
@@ -15,7 +15,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 2
 out=${OUT:-build}
 group=${1:-}
-case $group in unit | integration | scenarios | shell) shift ;; *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
+case $group in unit | integration | scenarios | fault | shell) shift ;; *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;; esac
 label=${TEST_LABEL:+ [$TEST_LABEL]}
 patience=${TEST_PATIENCE:-300}
 work=$(mktemp -d)

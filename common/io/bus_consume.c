@@ -136,6 +136,7 @@ void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_to
 		bus->given = rd_kafka_topic_partition_list_copy(list);
 		if (list->cnt > 0)
 			bus->refusal[0] = '\0';
+		FAILPOINT("assign.came");
 		tell_ownership(bus, true, list);
 		if (bus->assigned)
 			return;
@@ -144,12 +145,14 @@ void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_to
 		rd_kafka_topic_partition_list_destroy(nothing);
 		return;
 	}
+	FAILPOINT("revoke.came");
 	/* Revoked, lost, or an error that takes everything away. */
 	if (!bus->closing)
 		tell_ownership(bus, false, list);
 	forget_given(bus);
 	resume_all(bus);
 	(void)rd_kafka_assign(handle, NULL);
+	FAILPOINT("revoke.answered");
 }
 
 enum verdict bus_assign(struct bus *bus, const struct bus_position *positions, size_t count, struct fault *fault)
@@ -345,5 +348,6 @@ void bus_report_positions(struct bus *bus, const struct bus_position *positions,
 		rd_kafka_topic_partition_list_add(list, bus->topics[positions[i].topic], positions[i].partition)->offset =
 			positions[i].offset;
 	(void)rd_kafka_commit(bus->consumer->handle, list, 1);
+	FAILPOINT("positions.told");
 	rd_kafka_topic_partition_list_destroy(list);
 }

@@ -43,7 +43,7 @@ void bus_on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void
 {
 	struct bus *bus = ((struct client *)opaque)->bus;
 	struct receipt *receipt = message->_private;
-	const char *error = message->err ? rd_kafka_err2str(message->err) : NULL;
+	const char *error = message->err ? rd_kafka_err2str(message->err) : FAILPOINT_FAILS("report.came") ? "failpoint report.came" : NULL;
 	struct receipt told;
 
 	(void)handle;
@@ -96,6 +96,7 @@ enum verdict bus_produce(struct bus *bus, const char *topic, int32_t partition, 
 				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.p, key.n),
 				  RD_KAFKA_V_VALUE(borrowed(value), value.n), RD_KAFKA_V_HEADERS(made),
 				  RD_KAFKA_V_OPAQUE(receipt), RD_KAFKA_V_END);
+	FAILPOINT("publish.handed_over");
 	if (!error) {
 		bus->outstanding++;
 		return OK;

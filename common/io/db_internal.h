@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include "common/base/failpoint.h"
 #include "common/io/db.h"
 
 struct db_param {

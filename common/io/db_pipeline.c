@@ -215,6 +215,12 @@ static void settle(struct db *db)
 	db->operation_count = 0;
 }
 
+/* Whether a COMMIT is what was queued last. */
+static inline bool db_commits(const struct db *db)
+{
+	return db->operation_count > 0 && db->operations[db->operation_count - 1].commits;
+}
+
 enum verdict db_sync(struct db *db, struct fault *fault)
 {
 	struct fault here = FAULT_NONE;
@@ -230,7 +236,8 @@ enum verdict db_sync(struct db *db, struct fault *fault)
 		db_disconnect(db);
 		return fault_set(fault, FATAL, "database: cannot send: %s", db->send_error);
 	}
-	if (!PQpipelineSync(db->link) || !drain(db, &drop, &here))
+	FAILPOINT_WHEN(db_commits(db), "commit.before_sent");
+	if (!PQpipelineSync(db->link) || (db_commits(db) && FAILPOINT_FAILS("commit.sent")) || !drain(db, &drop, &here))
 		(void)db_lost(db, &here);
 	else
 		settle(db);

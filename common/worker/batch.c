@@ -23,6 +23,7 @@ static void batch_queue_begin(struct worker *worker, struct source *source, int6
 	db_int(&cas, source->acked);
 	db_int(&cas, next >= source->suspect_until ? -1 : source->suspect_until);
 	db_queue_plain(worker->db, "BEGIN");
+	FAILPOINT("batch.begin_queued");
 	db_queue(worker->db, "source_advance", &cas);
 	const struct service_topic *topics = worker->service->topics;
 	if (topics[source->topic].kind != TOPIC_LOG_BESIDE)
@@ -136,7 +137,9 @@ static void batch_after_commit(struct batch_inner *inner, enum work work, int64_
 	worker->counters.events += work == WORK_ITEMS ? inner->batch.count : 0;
 	worker->counters.repeats += inner->repeats;
 	worker->counters.facts += count;
+	FAILPOINT("batch.before_publish");
 	publish_rows(worker, source, rows, count);
+	FAILPOINT("batch.published");
 }
 
 /* The service's part, then the outcome and COMMIT. */
@@ -145,6 +148,7 @@ static enum verdict batch_effects(struct batch_inner *inner, const struct publis
 {
 	struct worker *worker = inner->batch.worker;
 	enum verdict verdict = inner->batch.count ? worker->service->handle(worker->state, &inner->batch, fault) : OK;
+	FAILPOINT_VERDICT("batch.handled", verdict, fault);
 	if (verdict == OK)
 		verdict = outcome_check(inner, fault);
 	if (verdict == REJECT) {
@@ -156,8 +160,11 @@ static enum verdict batch_effects(struct batch_inner *inner, const struct publis
 	if (verdict)
 		return verdict;
 	outcome_queue(inner, ret_rows, ret_count);
+	FAILPOINT("batch.before_commit");
 	db_queue_plain(worker->db, "COMMIT");
-	return db_sync(worker->db, fault);
+	verdict = db_sync(worker->db, fault);
+	FAILPOINT_VERDICT("batch.committed", verdict, fault);
+	return verdict;
 }
 
 enum verdict batch_transaction(struct worker *worker, struct source *source, enum work work, struct item *items,
@@ -173,6 +180,7 @@ enum verdict batch_transaction(struct worker *worker, struct source *source, enu
 	struct mark *marks = source_marks_save(source, &worker->batch_arena, &mark_count);
 	inner.batch.now = worker_now(worker);
 
+	FAILPOINT("batch.before");
 	batch_queue_begin(worker, source, next);
 	if (work == WORK_TIMERS) {
 		struct db_params fire = { .arena = &worker->batch_arena };
@@ -187,14 +195,18 @@ enum verdict batch_transaction(struct worker *worker, struct source *source, enu
 			db_queue(worker->db, "source_attempt_over", &id);
 	}
 	enum verdict verdict = db_sync(worker->db, fault);
+	FAILPOINT_VERDICT("batch.advanced", verdict, fault);
 	if (verdict) {
 		db_rollback(worker->db);
 		return verdict;
 	}
+	FAILPOINT_WHEN(work == WORK_TIMERS, "timers.fired");
+	FAILPOINT_WHEN(work == WORK_POSTINGS, "postings.begun");
 	if (db_affected(db_result(worker->db, 1)) != 1) {
 		/* Somebody else has taken the row: nothing in memory about it is true any more. */
 		db_rollback(worker->db);
 		worker->counters.retries++;
+		FAILPOINT("batch.fenced");
 		source_forget(source);
 		return OK;
 	}
@@ -245,6 +257,7 @@ enum verdict batch_narrowed(struct worker *worker, struct source *source, enum w
 		verdict = batch_transaction(worker, source, work, &items[i], &one, step, 1, NULL, fault);
 		if (verdict == REJECT) {
 			item_refuse(&items[i], fault, &worker->batch_arena);
+			FAILPOINT("dead.refused");
 			*fault = FAULT_NONE;
 			verdict = batch_transaction(worker, source, work, &items[i], &one, step, 1, NULL, fault);
 		}

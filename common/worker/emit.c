@@ -162,6 +162,7 @@ bool worker_post(struct worker *worker, const char *topic, int32_t partition, co
 		struct posting **last = &source->postings;
 		while (*last)
 			last = &(*last)->next;
+		FAILPOINT("postings.queued");
 		*last = posting;
 		return true;
 	}

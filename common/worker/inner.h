@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/mem.h"
 #include "common/base/pace.h"
 #include "common/io/bus.h"

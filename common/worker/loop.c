@@ -98,6 +98,7 @@ static bool worker_connect(struct worker *worker)
 	sources_forget_all(worker);
 	struct fault fault = FAULT_NONE;
 	enum verdict verdict = db_connect(worker->db, &fault);
+	FAILPOINT("connect.done");
 	if (verdict)
 		return worker_settle(worker, NULL, verdict, &fault), false;
 	return true;
@@ -147,6 +148,7 @@ static void worker_leave(struct worker *worker)
 		any |= worker->sources[i]->release;
 	if (!any)
 		return;
+	FAILPOINT("revoke.before");
 	struct fault fault = FAULT_NONE;
 	if (db_connected(worker->db) && sources_beat(worker, true, &fault))
 		worker_settle(worker, NULL, RETRY, &fault);
@@ -154,6 +156,7 @@ static void worker_leave(struct worker *worker)
 		struct source *source = worker->sources[i];
 		if (!source->release)
 			continue;
+		FAILPOINT("revoke.written");
 		source->release = false;
 		source_forget(source);
 		source_drop_postings(source, SIZE_MAX);
@@ -170,10 +173,12 @@ static bool worker_mend(struct worker *worker)
 {
 	if (worker->producer_failed) {
 		struct fault fault = FAULT_NONE;
+		FAILPOINT("producer.before_renewal");
 		enum verdict verdict = bus_renew_producer(worker->bus, &fault);
 		if (verdict)
 			return worker_settle(worker, NULL, verdict, &fault), false;
 		worker->producer_failed = false;
+		FAILPOINT("producer.renewed");
 		sources_forget_all(worker);
 		/* What fails at once would fail at once again. */
 		worker->reconnect_at = worker_monotonic() + PRODUCER_PAUSE;

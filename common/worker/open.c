@@ -24,6 +24,8 @@ static void on_ownership(void *userdata, bool owned, const int *topics, const in
 		source->owned = owned;
 		source->placed = false;
 	}
+	FAILPOINT_WHEN(owned, "assign.told");
+	FAILPOINT_WHEN(!owned, "revoke.told");
 	journal_info("%zu lane%s and other partitions %s", count, count == 1 ? "" : "s", owned ? "are ours now" : "are no longer ours");
 	worker->status_at = 0;
 }
@@ -106,9 +108,11 @@ enum verdict worker_open(struct worker *worker, const void *service_conf, struct
 
 void worker_stop(struct worker *worker)
 {
+	FAILPOINT("stop.begun");
 	(void)sd_notify(0, "STOPPING=1\nSTATUS=stopping");
 	if (worker->bus && !worker->producer_failed && !worker->broker_down)
 		(void)bus_flush(worker->bus, FLUSH_MS);
+	FAILPOINT("stop.flushed");
 	if (worker->db && db_connected(worker->db)) {
 		struct fault fault = FAULT_NONE;
 		for (size_t i = 0; i < worker->source_count; i++)
@@ -117,8 +121,10 @@ void worker_stop(struct worker *worker)
 		if (sources_beat(worker, true, &fault))
 			journal_warning("leaving: %s; the next owner checks what was going on", fault.text);
 	}
+	FAILPOINT("stop.left");
 	/* No leaving of the group: with static membership the same instance comes back to its lanes without a rebalance. */
 	bus_free(worker->bus, LEAVE_MS);
+	FAILPOINT("stop.closed");
 	for (size_t i = 0; i < worker->source_count; i++)
 		source_free(worker->sources[i]);
 	mem_free(worker->sources);

@@ -173,6 +173,7 @@ static void queue_dead(struct batch_inner *inner, struct rows *rows)
 	db_bytes_array(&params, dead.key, refused);
 	db_bytes_array(&params, dead.headers, refused);
 	db_bytes_array(&params, dead.value, refused);
+	FAILPOINT("dead.letter");
 	db_queue(batch->db, "dead_letter_insert", &params);
 }
 
@@ -306,9 +307,13 @@ void outcome_queue(struct batch_inner *inner, const struct published **ret_rows,
 			rows_add(inner, &rows, &inner->emissions[i].outgoing);
 	}
 	queue_dead(inner, &rows);
+	FAILPOINT("outcome.dead");
 	queue_outbox(inner, &rows);
+	FAILPOINT("outcome.outbox");
 	queue_timers(inner);
+	FAILPOINT("outcome.timers");
 	queue_marks(inner);
+	FAILPOINT("outcome.marks");
 	*ret_rows = rows.items;
 	*ret_count = rows.count;
 }

@@ -41,12 +41,15 @@ static enum verdict publish_one(struct worker *worker, struct source *source, co
 		return verdict;
 	int64_t seq = source->produced + 1;
 	acks_reserve(source, seq);
+	if (FAILPOINT_FAILS("publish.before"))
+		return fault_set(fault, RETRY, "failpoint publish.before");
 	verdict = bus_produce(worker->bus, row->topic, row->partition, row->key, row->value, headers, count,
 			      source->generation, seq, fault);
 	if (verdict == OK) {
 		source->acks[(size_t)seq & (source->ack_capacity - 1)] = 0;
 		source->produced = seq;
 	}
+	FAILPOINT("publish.after");
 	return verdict;
 }
 
@@ -85,6 +88,7 @@ enum verdict publish_reload(struct worker *worker, struct source *source, struct
 	db_int(&params, source->out_seq);
 	const struct db_result *rows = NULL;
 	enum verdict verdict = db_run(worker->db, "outbox_unpublished", &params, &rows, fault);
+	FAILPOINT_VERDICT("reload.read", verdict, fault);
 	if (verdict)
 		return verdict;
 	for (size_t i = 0; i < db_rows(rows); i++) {
@@ -129,6 +133,7 @@ void publish_acknowledged(struct worker *worker, uint64_t generation, int64_t se
 			source->acked++;
 			source->acks[(size_t)source->acked & (source->ack_capacity - 1)] = 0;
 		}
+		FAILPOINT("report.counted");
 		worker->counters.acknowledged++;
 		return;
 	}

@@ -134,6 +134,7 @@ static void read_record(struct worker *worker, struct source *source, const stru
 		worker->counters.skipped++;
 		return;
 	}
+	FAILPOINT("read.kept");
 	source->count++;
 	source->bytes += record->value.n + 200;
 }
@@ -150,6 +151,7 @@ size_t read_records(struct worker *worker, size_t most)
 		if (!bus_poll(worker->bus, &worker->scratch_arena, &record))
 			break;
 		count++;
+		FAILPOINT("read.polled");
 		if (!last || last->topic != record.topic || last->partition != record.partition)
 			last = source_find(worker, record.topic, record.partition);
 		/* What arrives for a row that is not ours, or before the consumer stands where the row does (records are read

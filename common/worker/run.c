@@ -229,6 +229,7 @@ int worker_main(const struct service *service, int argc, char **argv)
 		{ "print-config", no_argument, NULL, 'p' },      { "config-reference", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },              { 0 }
 	};
+	failpoint_list(argc, argv);
 	char path[128];
 	snprintf(path, sizeof(path), "/etc/aftercare/%s.conf", service->name);
 	const char *config = path;

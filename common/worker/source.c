@@ -143,6 +143,7 @@ static enum verdict source_create(struct worker *worker, struct source *source, 
 	db_text(&params, str_of(topic));
 	db_int4(&params, source->partition);
 	db_int(&params, low);
+	FAILPOINT("take.create");
 	return db_run(worker->db, "source_create", &params, NULL, fault);
 }
 
@@ -195,6 +196,7 @@ static enum verdict source_take(struct worker *worker, struct source *source, st
 {
 	const char *topic = worker->service->topics[source->topic].name;
 	bool same_process = source->generation != 0;
+	FAILPOINT("take.before");
 	for (int attempt = 0;; attempt++) {
 		struct db_params params = { .arena = &worker->batch_arena };
 		db_text(&params, str_of(topic));
@@ -203,6 +205,7 @@ static enum verdict source_take(struct worker *worker, struct source *source, st
 		db_queue_plain(worker->db, "BEGIN");
 		db_queue(worker->db, "source_take", &params);
 		enum verdict verdict = db_sync(worker->db, fault);
+		FAILPOINT_VERDICT("take.locked", verdict, fault);
 		if (verdict)
 			return verdict;
 		const struct db_result *row = db_result(worker->db, 1);
@@ -227,6 +230,7 @@ static enum verdict source_take(struct worker *worker, struct source *source, st
 	db_queue(worker->db, "source_next_due", &id);
 	db_queue_plain(worker->db, "COMMIT");
 	verdict = db_sync(worker->db, fault);
+	FAILPOINT_VERDICT("take.committed", verdict, fault);
 	if (verdict)
 		return verdict;
 	const struct db_result *marks = db_result(worker->db, 0);
@@ -273,7 +277,9 @@ enum verdict sources_take(struct worker *worker, struct fault *fault)
 		if (source->owned && source->taken)
 			positions[count++] = (struct bus_position){ source->topic, source->partition, source->read_next };
 	}
+	FAILPOINT("assign.before");
 	enum verdict verdict = bus_assign(worker->bus, positions, count, fault);
+	FAILPOINT_VERDICT("assign.given", verdict, fault);
 	if (verdict)
 		return verdict;
 	for (size_t i = 0; i < worker->source_count; i++)
@@ -342,6 +348,7 @@ enum verdict sources_beat(struct worker *worker, bool leaving, struct fault *fau
 	struct beat_columns beat = beat_collect(worker, leaving);
 	if (beat.count == 0)
 		return OK;
+	FAILPOINT("beat.before");
 	struct db_params params = { .arena = &worker->batch_arena };
 	db_int_array(&params, beat.id, beat.count);
 	db_int_array(&params, beat.epoch, beat.count);
@@ -357,11 +364,13 @@ enum verdict sources_beat(struct worker *worker, bool leaving, struct fault *fau
 	db_queue(worker->db, "source_due_times", &ids);
 	db_queue_plain(worker->db, "COMMIT");
 	enum verdict verdict = db_sync(worker->db, fault);
+	FAILPOINT_VERDICT("beat.committed", verdict, fault);
 	if (verdict) {
 		db_rollback(worker->db);
 		return verdict;
 	}
 	beat_settle(worker, &beat, db_result(worker->db, 1));
+	FAILPOINT("beat.settled");
 	const struct db_result *due = db_result(worker->db, 2);
 	for (size_t row = 0; row < db_rows(due); row++) {
 		for (size_t i = 0; i < beat.count; i++) {

@@ -22,6 +22,7 @@ static enum verdict note_suspect(struct worker *worker, struct source *source, i
 	db_int(&params, until);
 	const struct db_result *rows = NULL;
 	enum verdict verdict = db_run(worker->db, "source_suspect", &params, &rows, fault);
+	FAILPOINT_VERDICT("suspect.noted", verdict, fault);
 	if (verdict == OK && db_affected(rows) != 1) {
 		worker->counters.retries++;
 		source_forget(source);
@@ -43,6 +44,7 @@ static enum verdict note_attempt(struct worker *worker, struct source *source, i
 	db_int(&params, what);
 	const struct db_result *rows = NULL;
 	enum verdict verdict = db_run(worker->db, "source_attempt", &params, &rows, fault);
+	FAILPOINT_VERDICT("attempt.noted", verdict, fault);
 	if (verdict)
 		return verdict;
 	if (db_affected(rows) != 1) {
@@ -143,6 +145,7 @@ enum verdict batch_run_postings(struct worker *worker, struct source *source, st
 	}
 	size_t done = 0;
 	enum verdict verdict = batch_narrowed(worker, source, WORK_POSTINGS, items, count, source->next_offset, &done, fault);
+	FAILPOINT("postings.done");
 	source_drop_postings(source, done);
 	return verdict;
 }
