@@ -29,6 +29,9 @@ update source
  where id = $1::int8
 returning incarnation
 
+-- name: source_ours
+select id from source where id = $1::int8 and epoch = $2::int8
+
 -- name: source_marks
 select writer, incarnation, seq from watermark where source = $1::int8
 

@@ -80,6 +80,25 @@ void publish_rows(struct worker *worker, struct source *source, const struct pub
 	}
 }
 
+/* A hole in the outbox. Whoever has taken the row since may have published and cleared what we look for: only under our epoch
+ * is it a lost fact, and nothing may be published before somebody has looked. */
+static enum verdict publish_hole(struct worker *worker, struct source *source, const char *what, int64_t seq, struct fault *fault)
+{
+	struct db_params params = { .arena = &worker->batch_arena };
+	db_int(&params, source->id);
+	db_int(&params, source->epoch);
+	const struct db_result *rows = NULL;
+	enum verdict verdict = db_run(worker->db, "source_ours", &params, &rows, fault);
+	if (verdict)
+		return verdict;
+	if (db_rows(rows) == 1)
+		return fault_set(fault, FATAL, "%s: the outbox %s %lld: a fact would be lost; nothing is published until an operator "
+				 "has looked", source->writer, what, (long long)seq);
+	worker->counters.retries++;
+	source_forget(source);
+	return OK;
+}
+
 enum verdict publish_reload(struct worker *worker, struct source *source, struct fault *fault)
 {
 	struct db_params params = { .arena = &worker->batch_arena };
@@ -95,9 +114,7 @@ enum verdict publish_reload(struct worker *worker, struct source *source, struct
 		int64_t seq = db_get_int(rows, i, 0);
 		/* Rows that retention has cleared were acknowledged; a hole above the watermark would be a lost fact. */
 		if (seq != source->produced + 1)
-			return fault_set(fault, FATAL, "%s: the outbox has no row %lld, but %lld: a fact would be lost; nothing is "
-					 "published until an operator has looked", source->writer,
-					 (long long)source->produced + 1, (long long)seq);
+			return publish_hole(worker, source, "has no row", source->produced + 1, fault);
 		struct published row = {
 			.topic = str_z(&worker->batch_arena, db_get_text(rows, i, 1)),
 			.partition = (int32_t)db_get_int(rows, i, 2),
@@ -114,8 +131,7 @@ enum verdict publish_reload(struct worker *worker, struct source *source, struct
 		}
 	}
 	if (db_rows(rows) == 0)
-		return fault_set(fault, FATAL, "%s: the outbox ends before row %lld: a fact would be lost; nothing is published "
-				 "until an operator has looked", source->writer, (long long)source->out_seq);
+		return publish_hole(worker, source, "ends before row", source->out_seq, fault);
 	return OK;
 }
 
