@@ -45,6 +45,7 @@ INTEGRATION := $(wildcard tests/integration/test_*.c)
 SCENARIOS := $(wildcard tests/scenarios/test_*.c)
 FAULT     := $(wildcard tests/fault/*.c)
 BENCH     := $(wildcard tests/bench/*.c)
+SIMULATOR := $(wildcard tests/simulator/*.c)
 SUPPORT   := $(wildcard tests/support/*.c)
 EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
                deploy/templates/*/*))
@@ -61,7 +62,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: FORCE all help tests fault-tests faults check check-unit layers demo screenshot model bench clean distclean install-packages
+.PHONY: FORCE all help tests simulate fault-tests faults check check-unit layers demo screenshot model bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,11 +77,13 @@ help:
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
 ## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX)
 ## make bench              speed and size on this machine, on real Kafka
+## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
 ## make layers             only the check that includes point down and decisions are pure
 ## make clean              removes what was built; keeps downloads and stacks
 
-tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS)
+# The simulator switches stacks, which the sanitizers do not follow: plain only.
+tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS) $(if $(filter plain,$(VARIANT)),$(OUT)/tests/simulator)
 
 # With VARIANT=fault: the loop over the failpoints, which runs on the devbroker of the plain build.
 fault-tests: $(OUT)/tests/fault/test_failpoints
@@ -142,6 +145,11 @@ $(OUT)/tests/load: $(call objects,$(BENCH)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+# Its own bus, database, clock and log come first: what they define is not taken from the library.
+$(OUT)/tests/simulator: $(call objects,$(SIMULATOR)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(OUT)/libparts.a: $(ALL_PARTS)
 	$(call say,AR    )
 	$(Q)rm -f $@
@@ -155,6 +163,9 @@ check:
 
 check-unit: tests
 	@tests/run.sh unit
+
+simulate: $(OUT)/tests/simulator
+	@$< $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100000) --first $(or $(FIRST),1))
 
 demo:
 	@deploy/dev/demo --broker $(or $(BROKER),devbroker)

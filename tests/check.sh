@@ -5,11 +5,11 @@
 # devbroker the daemons run sanitized, on a real Kafka as they are delivered. Where Kafka cannot be had its tests are skipped, which
 # CI=true or AFTERCARE_REQUIRE_KAFKA=1 makes a failure.
 #
-#   check.sh [PART]...     default: layers unit shell integration scenarios faults
+#   check.sh [PART]...     default: layers unit simulator shell integration scenarios faults
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
-parts=" ${*:-layers unit shell integration scenarios faults} "
+parts=" ${*:-layers unit simulator shell integration scenarios faults} "
 jobs=$(nproc)
 begin=$SECONDS
 mkdir -p build
@@ -97,6 +97,20 @@ if wants faults; then build fault fault-tests; fi
 
 # ---- the parts ----
 
+simulate() {
+	local log=$work/simulator.log status
+	say "simulator ..."
+	build/tests/simulator --quiet --seeds 20000 >"$log" 2>&1
+	status=$?
+	[ $status = 0 ] || grep -q '^not ok ' "$log" || echo "not ok simulator: exit status $status" >>"$log"
+	count "$(grep -c '^ok ' "$log")" "$(grep -c '^not ok ' "$log")" 0
+	{
+		flock 9
+		sed 's/^ok /  /' "$log"
+		say "simulator: over"
+	} 9>"$work/lock"
+}
+
 if wants layers; then
 	say "layers"
 	tests/layers.sh build/obj >build/check-layers.log
@@ -106,6 +120,7 @@ fi
 
 # Four at a time: most of it is waiting, for a deadline, a restart, a session's end.
 ledger_lane() {
+	! wants simulator || simulate
 	! wants integration || group devbroker AFTERCARE_TEST_BROKER=devbroker integration
 }
 sanitized_lane() {
