@@ -131,7 +131,7 @@ sanitized_lane() {
 kafka_lane() {
 	! wants scenarios || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka scenarios
 	# What has nothing to do with a broker is tried elsewhere.
-	! wants integration || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration test_kill test_outage
+	! wants integration || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration test_instances test_kill test_outage
 	if wants shell; then
 		if [ $kafka = yes ]; then
 			group plain shell

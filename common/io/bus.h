@@ -92,6 +92,8 @@ enum verdict bus_watermarks(struct bus *bus, const char *topic, int32_t partitio
 			    int limit_ms, struct fault *fault) must_check;
 /* Number of partitions of a topic, bounded by limit_ms. RETRY when it is not known (no broker, no such topic). */
 enum verdict bus_partitions(struct bus *bus, const char *topic, int32_t *ret_count, int limit_ms, struct fault *fault) must_check;
+/* Whether it is beyond repair because another member has joined the group under our instance id. */
+bool bus_fenced(const struct bus *bus);
 /* Tells the group's coordinator our positions, for lag tools only; errors are ignored. */
 void bus_report_positions(struct bus *bus, const struct bus_position *positions, size_t count);
 

@@ -251,10 +251,19 @@ void bus_consumer_failed(struct bus *bus, rd_kafka_resp_err_t cause, const char 
 	int64_t alarm_at = bus->consumer ? bus->consumer->last_alarm_at : 0;
 
 	if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && str_starts(str_of(why), STR("OffsetCommit")) && alarm_at > 0 &&
-	    bus_clock() - alarm_at < LAPSE_MS)
+	    bus_clock() - alarm_at < LAPSE_MS) {
 		bus->lapsed = true;
-	else
+	} else if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+		bus->fenced = true;
+		bus_fatal(bus, "kafka: another member has joined the group %s as \"%s\", which was us (%s)", bus->group, bus->instance, why);
+	} else {
 		bus_fatal(bus, "kafka: %s: %s", rd_kafka_err2name(cause), why);
+	}
+}
+
+bool bus_fenced(const struct bus *bus)
+{
+	return bus->fenced;
 }
 
 static void join_anew(struct bus *bus)

@@ -46,6 +46,7 @@ struct bus {
 	bool down;                     /* as last told to the user */
 	char refusal[300];             /* why the brokers do not let us have a topic or the group; empty: they do */
 	bool dead;                     /* fatal was told */
+	bool fenced;                   /* that was why */
 
 	struct client *consumer;
 	const char *const *topics;

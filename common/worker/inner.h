@@ -232,6 +232,10 @@ enum verdict batch_run_postings(struct worker *worker, struct source *source, st
 /* Fires what is due, at most one batch of it. */
 enum verdict batch_run_timers(struct worker *worker, struct source *source, struct fault *fault) must_check;
 
+/* ---- rival.c ---- */
+/* Whether another process has taken our rows under our own name; may look for some seconds. */
+bool worker_has_rival(struct worker *worker);
+
 /* ---- outcome.c: what a batch leaves behind, queued for its commit ---- */
 struct published {
 	const char *topic;

@@ -73,6 +73,12 @@ update source s
  where s.id = b.id and s.epoch = b.epoch and s.next_offset = b.next_offset and s.out_seq = b.out_seq
 returning s.id
 
+-- Rows that somebody has taken after us, under our own name.
+-- name: source_rival
+select count(*)
+  from source s join unnest($1::int8[], $2::int8[]) as ours (id, epoch) on ours.id = s.id
+ where s.epoch > ours.epoch and s.owner = $3::text
+
 -- name: source_due_times
 select source, min(due) from timer where source = any ($1::int8[]) group by source
 

@@ -1,6 +1,6 @@
 /* worker_main: arguments, configuration, signals, the event loop around worker_turn.
  *
- * Exit status: 0 asked to stop, 78 misconfigured (nothing was touched), 1 anything else. */
+ * Exit status: 0 asked to stop, 78 misconfigured (starting again cannot help), 1 anything else. */
 #include "common/worker/inner.h"
 
 #include <errno.h>
@@ -186,6 +186,11 @@ static int worker_run(struct worker *worker, const void *service_conf)
 	} else {
 		journal_notice("started");
 		loop_run(worker, loop);
+		if (bus_fenced(worker->bus) && worker_has_rival(worker)) {
+			journal_error("another process runs as instance = %s and has taken our lanes; give each a name of its own, "
+				      "starting this one again would only push the other out", worker->conf.instance);
+			worker->exit_status = EX_CONFIG;
+		}
 	}
 	worker_stop(worker);
 	sd_event_unref(loop);

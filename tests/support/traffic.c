@@ -84,9 +84,6 @@ static void follow(struct desk *desk, struct traffic *traffic, const struct reco
 
 static void begin(struct desk *desk, struct traffic *traffic)
 {
-	if (traffic->count - traffic->done >= UNDER_WAY || stack_clock() < traffic->next)
-		return;
-	traffic->next = stack_clock() + traffic->pause;
 	if (traffic->count == traffic->capacity) {
 		traffic->capacity = traffic->capacity ? 2 * traffic->capacity : 1024;
 		traffic->jobs = realloc(traffic->jobs, traffic->capacity * sizeof(*traffic->jobs));
@@ -109,9 +106,19 @@ static void go_on(struct desk *desk, struct traffic *traffic)
 	}
 }
 
+void traffic_burst(struct desk *desk, struct traffic *traffic, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		begin(desk, traffic);
+	desk_flush(desk);
+}
+
 void traffic_turn(struct desk *desk, struct traffic *traffic)
 {
-	begin(desk, traffic);
+	if (traffic->count - traffic->done < UNDER_WAY && stack_clock() >= traffic->next) {
+		traffic->next = stack_clock() + traffic->pause;
+		begin(desk, traffic);
+	}
 	go_on(desk, traffic);
 }
 

@@ -15,6 +15,8 @@ struct traffic *traffic_open(struct desk *desk, const char *name, int pause_ms);
 void traffic_close(struct traffic *traffic);
 /* Reads for about 10 ms, answers what has come with the next claim, begins what is due. */
 void traffic_turn(struct desk *desk, struct traffic *traffic);
+/* Begins so many at once, and returns when the broker has them. */
+void traffic_burst(struct desk *desk, struct traffic *traffic, size_t count);
 /* Begins nothing more and waits until all are closed and everything is at rest; fails the test when nothing moves for the time of
  * a deadline. How many requests there were. */
 size_t traffic_finish(struct desk *desk, struct traffic *traffic);
