@@ -705,8 +705,9 @@ static void test_fenced_instance(void **state)
 	assert_soon(user, NULL, owns_both);
 	rd_kafka_mock_push_request_errors(cluster.mock, API_HEARTBEAT, 1, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
 	assert_soon(user, NULL, is_fatal);
-	if (!strstr(user->why, "FENCED"))
+	if (!strstr(user->why, "another member has joined the group g as \"desk-1\""))
 		fail_msg("%s", user->why);
+	assert_true(bus_fenced(user->bus));
 	assert_false(bus_poll(user->bus, &user->arena, &record));
 	assert_int_equal(bus_assign(user->bus, NULL, 0, &user->fault), FATAL);
 	free_user(user);
