@@ -3,7 +3,8 @@
 # One flat file: services, tests and embedded files are found by wildcard, dependencies are written by the compiler
 # (-MD, so that the layer check sees system headers too), everything is made below build/.
 # VARIANT=asan builds the same with AddressSanitizer and UndefinedBehaviorSanitizer below build/asan/, VARIANT=fault with the
-# failpoints of common/base/failpoint.h below build/fault/.
+# failpoints of common/base/failpoint.h below build/fault/, VARIANT=mutants with a switch in each rule of the protocol
+# (common/base/rule.h) below build/mutants/.
 
 VARIANT ?= plain
 ifeq ($(origin CC),default)
@@ -14,6 +15,7 @@ PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libp
 OUT_plain := build
 OUT_asan  := build/asan
 OUT_fault := build/fault
+OUT_mutants := build/mutants
 OUT       := $(OUT_$(VARIANT))
 OBJ       := $(OUT)/obj
 
@@ -29,6 +31,7 @@ say        = $(if $(V),,@echo '  $(1)  $@')
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-nonliteral
 WERROR    ?= -Werror
 CFLAGS    ?= -O2 -g
+DEFINES_mutants := -DAFTERCARE_MUTANTS
 FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 DEFINES_fault := -DAFTERCARE_FAILPOINTS
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -I. $(PKG_CFLAGS) $(DEFINES_$(VARIANT)) $(FLAGS_$(VARIANT))
@@ -48,7 +51,7 @@ BENCH     := $(wildcard tests/bench/*.c)
 SIMULATOR := $(wildcard tests/simulator/*.c)
 SUPPORT   := $(wildcard tests/support/*.c)
 EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
-               deploy/templates/*/*))
+               deploy/templates/*/*) $(if $(filter mutants,$(VARIANT)),$(wildcard tests/mutate/*.sql)))
 
 program    = $(OUT)/bin/$(if $(filter ctl,$(1)),aftercarectl,aftercare-$(1))
 objects    = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -62,7 +65,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: FORCE all help tests simulate fault-tests faults check check-unit layers demo screenshot model bench clean distclean install-packages
+.PHONY: FORCE all help tests simulate fault-tests faults check check-unit layers mutate demo screenshot model bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,6 +79,7 @@ help:
 ## make check              installs, builds (plain and with sanitizers), runs every test
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
 ## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX)
+## make mutate             takes each rule of the protocol out and shows the test that then fails
 ## make bench              speed and size on this machine, on real Kafka
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
@@ -161,6 +165,10 @@ layers: all
 check:
 	@tests/check.sh
 
+mutate:
+	@$(MAKE) -s VARIANT=mutants all tests
+	@tests/mutate/run.sh $(RULES)
+
 check-unit: tests
 	@tests/run.sh unit
 
@@ -190,7 +198,7 @@ install-packages:
 	deploy/install-packages build run test
 
 clean:
-	rm -rf build/obj build/asan build/fault build/bin build/tests build/*.a build/embed.*
+	rm -rf build/obj build/asan build/fault build/mutants build/bin build/tests build/*.a build/embed.*
 distclean: clean
 	rm -rf build
 

@@ -183,6 +183,7 @@ static bool configure(rd_kafka_conf_t *conf, struct bus *bus, bool producer, str
 	return set(conf, "bootstrap.servers", bus->brokers, fault) && set(conf, "client.id", bus->client_id, fault) &&
 	       set_all(conf, common_settings, fault) &&
 	       set_all(conf, producer ? producer_settings : consumer_settings, fault) &&
+	       (!producer || set(conf, "enable.gapless.guarantee", RULE("r4-gapless") ? NULL : "false", fault)) &&
 	       (producer || (set_gathering(conf, bus, fault) && set(conf, "group.id", bus->group, fault) &&
 			     set(conf, "group.instance.id", bus->instance, fault))) &&
 	       set_passes(conf, bus, fault);

@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "common/base/failpoint.h"
+#include "common/base/rule.h"
 #include "common/io/bus.h"
 
 /* Where a message that is under way will be told about. */

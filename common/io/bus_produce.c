@@ -52,7 +52,7 @@ void bus_on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void
 	told = *receipt;
 	bus->outstanding--;
 	receipt_free(bus, receipt);
-	if (error)
+	if (error && RULE("r4-rebuild"))
 		bus_producer_failed(bus, "%s[%d]: %s", rd_kafka_topic_name(message->rkt), (int)message->partition, error);
 	if (bus->callbacks.delivered)
 		bus->callbacks.delivered(bus->callbacks.userdata, !error, told.tag, told.seq, error);

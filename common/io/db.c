@@ -6,6 +6,7 @@
  * know. */
 #include <string.h>
 
+#include "common/base/rule.h"
 #include "common/io/db_internal.h"
 
 #define CONNECT_TIMEOUT "3"
@@ -136,6 +137,8 @@ enum verdict db_connect(struct db *db, struct fault *fault)
 	/* Our statements are few, prepared once and run all day on arrays of any size: a plan made anew for each of them
 	 * costs more than most of them do. */
 	db_queue_setting(db, "plan_cache_mode", "force_generic_plan");
+	if (!RULE("r3-idle-timeout"))
+		db_queue_setting(db, "idle_in_transaction_session_timeout", "0");
 	if (db->search_path)
 		db_queue_setting(db, "search_path", db->search_path);
 	return db_sync(db, fault);

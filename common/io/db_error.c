@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/rule.h"
 #include "common/io/db_internal.h"
 
 static bool in_list(const char *code, const char *const *list)
@@ -49,10 +50,10 @@ enum verdict db_classify(const PGresult *result, const char *statement, bool *re
 	if (stale_plan(result, code)) {
 		*ret_drop = true;
 		verdict = fault_set(fault, RETRY, "database: %s: %s (%s)", statement, text, code);
-	} else if (in_list(code, outages)) {
+	} else if (in_list(code, outages) && (strncmp(code, "40", 2) != 0 || RULE("r6-outage"))) {
 		*ret_drop = *ret_drop || in_list(code, drops);
 		verdict = fault_set(fault, RETRY, "database: %s: %s (%s)", statement, text, code);
-	} else if (in_list(code, refusals)) {
+	} else if (in_list(code, refusals) || (strncmp(code, "40", 2) == 0 && !RULE("r6-outage"))) {
 		if (code[1] == '2')
 			text[strcspn(text, ":\"")] = '\0';
 		verdict = fault_set(fault, REJECT, "database: %s: %s (%s)", statement, text, code);

@@ -12,7 +12,7 @@
 #include "common/io/ident.h"
 
 /* Queues BEGIN and the compare-and-set; for rows beside a lane also that lane's lock. */
-static void batch_queue_begin(struct worker *worker, struct source *source, int64_t next)
+static void batch_queue_begin(struct worker *worker, struct source *source, enum work work, int64_t next)
 {
 	struct db_params cas = { .arena = &worker->batch_arena };
 	db_int(&cas, source->id);
@@ -20,11 +20,11 @@ static void batch_queue_begin(struct worker *worker, struct source *source, int6
 	db_int(&cas, source->next_offset);
 	db_int(&cas, source->out_seq);
 	db_int(&cas, next);
-	db_int(&cas, source->acked);
+	db_int(&cas, RULE("r4-wm-acked") ? source->acked : source->produced);
 	db_int(&cas, next >= source->suspect_until ? -1 : source->suspect_until);
 	db_queue_plain(worker->db, "BEGIN");
 	FAILPOINT("batch.begin_queued");
-	db_queue(worker->db, "source_advance", &cas);
+	db_queue(worker->db, work == WORK_TIMERS && !RULE("t-epoch") ? "broken_advance_timers" : "source_advance", &cas);
 	const struct service_topic *topics = worker->service->topics;
 	if (topics[source->topic].kind != TOPIC_LOG_BESIDE)
 		return;
@@ -74,13 +74,20 @@ static struct item *timer_items(const struct db_result *rows, struct arena *aren
 	return items;
 }
 
+/* Each partition has its own; a rule broken: all have those of the topic's first. */
+static struct source *marks_of(struct batch_inner *inner)
+{
+	struct source *first = RULE("r5-per-partition") ? NULL : source_find(inner->batch.worker, inner->source->topic, 0);
+	return first ? first : inner->source;
+}
+
 /* Drops what readers before us have seen; keeps order. Returns how many are left. */
 static size_t batch_drop_repeats(struct batch_inner *inner, struct item *items, size_t count)
 {
 	enum topic_kind kind = inner->batch.worker->service->topics[inner->source->topic].kind;
 	size_t kept = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (kind != TOPIC_OUTSIDE && items[i].event.writer.p && source_repeat(inner->source, &items[i].event))
+		if (kind != TOPIC_OUTSIDE && items[i].event.writer.p && source_repeat(marks_of(inner), &items[i].event))
 			inner->repeats++;
 		else
 			items[kept++] = items[i];
@@ -142,11 +149,23 @@ static void batch_after_commit(struct batch_inner *inner, enum work work, int64_
 	FAILPOINT("batch.published");
 }
 
+/* A rule broken: as if the commit were known. */
+static void publish_early(struct batch_inner *inner, const struct published *rows, size_t count)
+{
+	inner->source->out_seq += (int64_t)count;
+	publish_rows(inner->batch.worker, inner->source, rows, count);
+	inner->source->out_seq -= (int64_t)count;
+}
+
 /* The service's part, then the outcome and COMMIT. */
 static enum verdict batch_effects(struct batch_inner *inner, const struct published **ret_rows, size_t *ret_count,
 				  struct fault *fault)
 {
 	struct worker *worker = inner->batch.worker;
+	if (!RULE("r4-state-apart"))
+		outcome_split(inner);
+	if (!RULE("r4-state-apart") && db_sync(worker->db, fault))
+		return RETRY;
 	enum verdict verdict = inner->batch.count ? worker->service->handle(worker->state, &inner->batch, fault) : OK;
 	FAILPOINT_VERDICT("batch.handled", verdict, fault);
 	if (verdict == OK)
@@ -160,8 +179,14 @@ static enum verdict batch_effects(struct batch_inner *inner, const struct publis
 	if (verdict)
 		return verdict;
 	outcome_queue(inner, ret_rows, ret_count);
+	if (!RULE("r4-publish-after"))
+		publish_early(inner, *ret_rows, *ret_count);
+	if (!RULE("r1-row-lock"))
+		db_queue(worker->db, "broken_advance_late", NULL);
 	FAILPOINT("batch.before_commit");
 	db_queue_plain(worker->db, "COMMIT");
+	if (!RULE("r2-offset-apart"))
+		db_queue(worker->db, "broken_advance_late", NULL);
 	verdict = db_sync(worker->db, fault);
 	FAILPOINT_VERDICT("batch.committed", verdict, fault);
 	return verdict;
@@ -181,7 +206,7 @@ enum verdict batch_transaction(struct worker *worker, struct source *source, enu
 	inner.batch.now = worker_now(worker);
 
 	FAILPOINT("batch.before");
-	batch_queue_begin(worker, source, next);
+	batch_queue_begin(worker, source, work, next);
 	if (work == WORK_TIMERS) {
 		struct db_params fire = { .arena = &worker->batch_arena };
 		db_int(&fire, source->id);
@@ -202,12 +227,13 @@ enum verdict batch_transaction(struct worker *worker, struct source *source, enu
 	}
 	FAILPOINT_WHEN(work == WORK_TIMERS, "timers.fired");
 	FAILPOINT_WHEN(work == WORK_POSTINGS, "postings.begun");
-	if (db_affected(db_result(worker->db, 1)) != 1) {
+	if (RULE("r1-one-row") && db_affected(db_result(worker->db, 1)) != 1) {
 		/* Somebody else has taken the row: nothing in memory about it is true any more. */
 		db_rollback(worker->db);
 		worker->counters.retries++;
 		FAILPOINT("batch.fenced");
 		source_forget(source);
+		source->owned = source->owned && RULE("flaw-e");
 		return OK;
 	}
 	size_t fired = 0;
@@ -231,8 +257,11 @@ enum verdict batch_transaction(struct worker *worker, struct source *source, enu
 	verdict = batch_effects(&inner, &rows, &row_count, fault);
 	if (verdict) {
 		/* At once: a transaction left open would be committed by whoever comes next, its offset without its effects. */
+		if (!RULE("r4-publish-known") && verdict == RETRY && !db_connected(worker->db))
+			publish_early(&inner, rows, row_count);
 		db_rollback(worker->db);
-		source_marks_restore(source, marks, mark_count);
+		if (RULE("r5-mark-first"))
+			source_marks_restore(source, marks, mark_count);
 		source->anew = true;
 		return verdict;
 	}

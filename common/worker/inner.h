@@ -7,6 +7,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/mem.h"
 #include "common/base/pace.h"
+#include "common/base/rule.h"
 #include "common/io/bus.h"
 #include "common/io/conf.h"
 #include "common/io/db.h"
@@ -244,6 +245,8 @@ struct published {
 };
 /* REJECT too_large when a fact could never be published: in the outbox it would stop its source for ever. */
 enum verdict outcome_check(const struct batch_inner *inner, struct fault *fault) must_check;
+/* A rule broken: what comes before is committed on its own. */
+void outcome_split(struct batch_inner *inner);
 /* Queues outbox rows, dead letters, timers, marks; returns the rows to publish after the commit (batch arena). */
 void outcome_queue(struct batch_inner *inner, const struct published **ret_rows, size_t *ret_count);
 int32_t worker_partitions(struct worker *worker, const char *topic);

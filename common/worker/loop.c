@@ -71,7 +71,8 @@ static bool worker_settle(struct worker *worker, struct source *source, enum ver
 	}
 	worker->counters.retries++;
 	if (!db_connected(worker->db)) {
-		sources_forget_all(worker);
+		if (RULE("flaw-b"))
+			sources_forget_all(worker);
 		worker_database_trouble(worker, fault);
 		return true;
 	}
@@ -95,7 +96,8 @@ static bool worker_connect(struct worker *worker)
 	if (worker_monotonic() < worker->reconnect_at)
 		return false;
 	/* An epoch is good only on the connection that took it. */
-	sources_forget_all(worker);
+	if (RULE("flaw-b"))
+		sources_forget_all(worker);
 	struct fault fault = FAULT_NONE;
 	enum verdict verdict = db_connect(worker->db, &fault);
 	FAILPOINT("connect.done");

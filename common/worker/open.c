@@ -33,10 +33,10 @@ static void on_ownership(void *userdata, bool owned, const int *topics, const in
 static void on_delivered(void *userdata, bool ok, uint64_t tag, int64_t seq, const char *error)
 {
 	struct worker *worker = userdata;
-	if (ok) {
+	if (ok)
 		publish_acknowledged(worker, tag, seq);
+	if (ok || !RULE("r4-rebuild"))
 		return;
-	}
 	if (!worker->producer_failed)
 		journal_warning("publishing failed (%s); the producer is made anew and goes on at the last acknowledged fact", error);
 	worker->producer_failed = true;

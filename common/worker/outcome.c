@@ -147,6 +147,12 @@ static void dead_add(struct batch_inner *inner, struct dead_columns *dead, struc
 	rows_add(inner, rows, &out);
 }
 
+void outcome_split(struct batch_inner *inner)
+{
+	db_queue_plain(inner->batch.db, "COMMIT");
+	db_queue_plain(inner->batch.db, "BEGIN");
+}
+
 static void queue_dead(struct batch_inner *inner, struct rows *rows)
 {
 	const struct batch *batch = &inner->batch;
@@ -174,6 +180,8 @@ static void queue_dead(struct batch_inner *inner, struct rows *rows)
 	db_bytes_array(&params, dead.headers, refused);
 	db_bytes_array(&params, dead.value, refused);
 	FAILPOINT("dead.letter");
+	if (!RULE("r6-dead-letter-apart"))
+		outcome_split(inner);
 	db_queue(batch->db, "dead_letter_insert", &params);
 }
 
@@ -188,6 +196,8 @@ static void queue_outbox(struct batch_inner *inner, const struct rows *rows)
 	struct str *topics = arena_alloc(arena, rows->count * sizeof(*topics));
 	for (size_t i = 0; i < rows->count; i++)
 		topics[i] = str_of(rows->items[i].topic);
+	if (!RULE("r4-outbox-apart"))
+		outcome_split(inner);
 	size_t stride = sizeof(*rows->items);
 	struct db_params params = { .arena = arena };
 	db_int(&params, inner->source->id);
@@ -232,6 +242,8 @@ static void queue_timers(struct batch_inner *inner)
 {
 	struct arena *arena = inner->batch.arena;
 	size_t count = inner->timer_count = timers_settle(inner->timers, inner->timer_count);
+	if (count && !RULE("t-apart"))
+		outcome_split(inner);
 	struct str *cancelled = arena_alloc(arena, (count + 1) * sizeof(*cancelled));
 	struct timer *set = arena_alloc(arena, (count + 1) * sizeof(*set));
 	size_t cancels = 0, sets = 0;
@@ -276,6 +288,8 @@ static void queue_marks(struct batch_inner *inner)
 	}
 	if (count == 0)
 		return;
+	if (!RULE("r5-effect-first"))
+		outcome_split(inner);
 	struct db_params params = { .arena = arena };
 	db_int(&params, source->id);
 	db_column_array(&params, DB_TEXT, &changed[0].writer, sizeof(*changed), count);

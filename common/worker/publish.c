@@ -31,6 +31,18 @@ bool publish_has_room(const struct worker *worker)
 	return bus_outstanding(worker->bus) < (size_t)worker->conf.outstanding_max;
 }
 
+/* A rule broken: each copy of a fact has the incarnation of the day. */
+static const struct bus_header *with_incarnation(const struct bus_header *headers, size_t count, int64_t incarnation,
+						 struct arena *arena)
+{
+	struct bus_header *changed = arena_copy(arena, headers, count * sizeof(*headers));
+	for (size_t i = 0; i < count; i++) {
+		if (str_is(changed[i].name, "ce_incarnation"))
+			changed[i].value = str_format(arena, "%lld", (long long)incarnation);
+	}
+	return changed;
+}
+
 static enum verdict publish_one(struct worker *worker, struct source *source, const struct published *row,
 				struct fault *fault)
 {
@@ -40,6 +52,8 @@ static enum verdict publish_one(struct worker *worker, struct source *source, co
 	if (verdict)
 		return verdict;
 	int64_t seq = source->produced + 1;
+	if (!RULE("r4-row-incarnation"))
+		headers = with_incarnation(headers, count, source->incarnation, &worker->batch_arena);
 	acks_reserve(source, seq);
 	if (FAILPOINT_FAILS("publish.before"))
 		return fault_set(fault, RETRY, "failpoint publish.before");
@@ -122,6 +136,8 @@ enum verdict publish_reload(struct worker *worker, struct source *source, struct
 			.headers = db_get_text(rows, i, 4),
 			.value = db_get_text(rows, i, 5),
 		};
+		if (!RULE("r4-row-partition"))
+			row.partition = worker_lane(worker, row.key);
 		verdict = publish_one(worker, source, &row, fault);
 		if (verdict == RETRY)
 			return OK;
@@ -144,6 +160,8 @@ void publish_acknowledged(struct worker *worker, uint64_t generation, int64_t se
 		if (!source->taken || seq <= source->acked || seq > source->produced)
 			return;
 		source->acks[(size_t)seq & (source->ack_capacity - 1)] = 1;
+		if (!RULE("r4-wm-contiguous"))
+			source->acked = seq;
 		while (source->acked < source->produced &&
 		       source->acks[(size_t)(source->acked + 1) & (source->ack_capacity - 1)]) {
 			source->acked++;

@@ -108,6 +108,10 @@ bool source_repeat(struct source *source, const struct event *event)
 	if (!mark)
 		mark = mark_add(source, event->writer);
 	/* One pair, compared as a pair: a late message of an incarnation that the database has lost is dropped too. */
+	if (event->incarnation < mark->incarnation && !RULE("flaw-d"))
+		return false;
+	if (!RULE("r5-incarnation") && event->sequence <= mark->sequence)
+		return true;
 	if (event->incarnation < mark->incarnation ||
 	    (event->incarnation == mark->incarnation && event->sequence <= mark->sequence))
 		return true;
@@ -161,6 +165,8 @@ static void source_adopt(struct source *source, const struct db_result *row, boo
 	source->careful = source->careful_timers = !clean && !same_process;
 	source->single_timers = false;
 	source->acked = source->produced = source->published_seq;
+	if (!RULE("r4-reload"))
+		source->acked = source->produced = source->out_seq;
 	source->read_next = source->next_offset;
 	source->skipped_to = 0;
 	source->anew = true;
@@ -239,8 +245,10 @@ static enum verdict source_take(struct worker *worker, struct source *source, st
 		mark->incarnation = db_get_int(marks, i, 1);
 		mark->sequence = db_get_int(marks, i, 2);
 	}
-	source->next_due = db_get_instant(db_result(worker->db, 1), 0, 0);
-	source->generation = ++worker->generation;
+	if (RULE("t-rows-are-truth"))
+		source->next_due = db_get_instant(db_result(worker->db, 1), 0, 0);
+	if (RULE("r4-wm-old-acks") || !same_process)
+		source->generation = ++worker->generation;
 	source->row_at = worker_monotonic();
 	source->taken = true;
 	worker->counters.takes++;
@@ -253,6 +261,7 @@ enum verdict sources_take(struct worker *worker, struct fault *fault)
 		struct source *source = worker->sources[i];
 		if (!source->owned || source->taken)
 			continue;
+		bool placed_before = source->generation != 0 && !worker->assignment_changed;
 		enum verdict verdict = source_take(worker, source, fault);
 		if (verdict) {
 			fault_context(fault, "taking %s", source->writer);
@@ -260,7 +269,8 @@ enum verdict sources_take(struct worker *worker, struct fault *fault)
 			return verdict;
 		}
 		/* Until the consumer is placed, also when we fail in between. */
-		worker->assignment_changed = true;
+		source->placed = placed_before && !RULE("r2-reposition");
+		worker->assignment_changed |= !source->placed;
 		/* The group may take it back while the database answers. */
 		source->release = !source->owned;
 		if (worker->service->owned)
@@ -314,7 +324,7 @@ static struct beat_columns beat_collect(struct worker *worker, bool leaving)
 		beat.out_seq[k] = source->out_seq;
 		beat.to[k] = source->count == 0 && source->skipped_to > source->next_offset ? source->skipped_to
 											    : source->next_offset;
-		beat.published[k] = source->acked;
+		beat.published[k] = RULE("r4-wm-acked") ? source->acked : source->produced;
 		beat.sources[k] = source;
 	}
 	return beat;
@@ -331,13 +341,15 @@ static void beat_settle(struct worker *worker, const struct beat_columns *beat, 
 			ours = db_get_int(rows, row, 0) == source->id;
 		if (!ours) {
 			source_forget(source);
+			source->owned = source->owned && RULE("flaw-e");
 			worker->counters.retries++;
 			continue;
 		}
 		source->next_offset = beat->to[i];
 		source->published_seq = beat->published[i];
 		source->row_at = monotonic;
-		source->next_due = INSTANT_NONE;
+		if (RULE("t-rows-are-truth"))
+			source->next_due = INSTANT_NONE;
 		if (source == worker->troubled && source->count == 0)
 			worker->troubled = NULL;
 	}
@@ -346,7 +358,7 @@ static void beat_settle(struct worker *worker, const struct beat_columns *beat, 
 enum verdict sources_beat(struct worker *worker, bool leaving, struct fault *fault)
 {
 	struct beat_columns beat = beat_collect(worker, leaving);
-	if (beat.count == 0)
+	if (beat.count == 0 || (!leaving && !RULE("r3-idle-check")))
 		return OK;
 	FAILPOINT("beat.before");
 	struct db_params params = { .arena = &worker->batch_arena };
@@ -374,7 +386,7 @@ enum verdict sources_beat(struct worker *worker, bool leaving, struct fault *fau
 	const struct db_result *due = db_result(worker->db, 2);
 	for (size_t row = 0; row < db_rows(due); row++) {
 		for (size_t i = 0; i < beat.count; i++) {
-			if (beat.sources[i]->taken && beat.sources[i]->id == db_get_int(due, row, 0))
+			if (RULE("t-rows-are-truth") && beat.sources[i]->taken && beat.sources[i]->id == db_get_int(due, row, 0))
 				beat.sources[i]->next_due = db_get_instant(due, row, 1);
 		}
 	}
