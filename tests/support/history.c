@@ -210,6 +210,7 @@ void history_check(const struct history *history, struct report *ret_report)
 	if (!history->complete)
 		return;
 	history_check_input(history, ret_report);
+	history_check_answers(history, ret_report);
 	if (!history->rows)
 		return;
 	history_check_ledger(history, ret_report);

@@ -69,6 +69,7 @@ static void fold_reopened(json_t *ticket, const struct record *record)
 {
 	int64_t count = row_number(ticket, "reopened") + 1;
 
+	json_object_set_new(ticket, "facts", json_object());
 	if (record_get(record, "count"))
 		count = (int64_t)record_number(record, "count");
 	index_set(ticket, "reopened", count);
@@ -108,10 +109,12 @@ json_t *history_fold(const struct history *history)
 			continue;
 		ticket = json_object_get(fold, record->subject);
 		if (!ticket)
-			json_object_set_new_nocheck(fold, record->subject, ticket = json_object());
+			json_object_set_new_nocheck(fold, record->subject, ticket = json_pack("{s:{}}", "facts"));
 		fold_named(ticket, record, record->name + 7);
 		index_set(ticket, "revision", record->revision);
 		index_set(ticket, "lane", record->partition);
+		if (strcmp(record->name, "ticket.reopened") != 0)
+			index_count(json_object_get(ticket, "facts"), record->name);
 		set_text(ticket, "state", record, "state");
 		set_text(ticket, "kind", record, "kind");
 	}

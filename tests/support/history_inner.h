@@ -35,6 +35,8 @@ void history_check_clocks(const struct history *history, struct report *report);
 void history_check_ledger(const struct history *history, struct report *report);
 /* ---- history_input.c ---- */
 void history_check_input(const struct history *history, struct report *report);
+/* ---- history_answers.c ---- */
+void history_check_answers(const struct history *history, struct report *report);
 /* ---- history_fold.c, history_tables.c ---- */
 /* What the log says of a ticket in the end: {"revision": 10, "state": "closed", "owner": ..., "assigned_at": microseconds}. */
 json_t *history_fold(const struct history *history);

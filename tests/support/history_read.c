@@ -15,7 +15,7 @@ static const char *const tables[][2] = {
 	{ "watermark", "" },
 	{ "timer", "data" },
 	{ "dead_letter", "key,headers,value,detail" },
-	{ "ticket", "data,facts,evidence,policies,customer,clocks,traceparent,tracestate" },
+	{ "ticket", "data,evidence,policies,customer,clocks,traceparent,tracestate" },
 	{ "claim", "" },
 	{ "clock", "" },
 	{ "workload", "" },

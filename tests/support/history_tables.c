@@ -1,4 +1,5 @@
 /* The tables against the fold of the log (I1): what each daemon keeps of a ticket, and what hangs on tickets. */
+#define _GNU_SOURCE /* strsep */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,26 @@ static void check_row(struct report *report, const char *service, const char *id
 	}
 }
 
+/* What routing has counted since the last reopening: "ticket.replied=2 ticket.closed=1". */
+static void check_counted(struct report *report, const char *id, const json_t *ticket, const json_t *row)
+{
+	char *words = strdup(row_text(row, "facts")), *rest = words, *word;
+	json_t *counted = json_object();
+
+	while ((word = strsep(&rest, " "))) {
+		char *number = strchr(word, '=');
+
+		if (!number)
+			continue;
+		*number++ = '\0';
+		index_set(counted, word, atoll(number));
+	}
+	if (json_object_get(row, "facts") && !json_equal(counted, json_object_get(ticket, "facts")))
+		report_add(report, 1, id, "routing.ticket has counted other facts than the log has: %s", row_text(row, "facts"));
+	json_decref(counted);
+	free(words);
+}
+
 /* ---- the tables ---- */
 
 static void check_tickets(const struct history *history, struct report *report, const char *service, const json_t *fold)
@@ -78,6 +99,8 @@ static void check_tickets(const struct history *history, struct report *report, 
 			report_add(report, 1, id, "%s.ticket has it and the log does not", service);
 		else
 			check_row(report, service, id, ticket, row);
+		if (ticket && strcmp(service, "routing") == 0)
+			check_counted(report, id, ticket, row);
 	}
 	json_object_foreach((json_t *)(uintptr_t)fold, id, ticket)
 		if (index_get(rows, id, 0) == 0)

@@ -127,7 +127,7 @@ static struct record *fact(struct history *history, enum desk_topic topic, const
 	snprintf(id, sizeof(id), "%s %lld", writer, (long long)sequence);
 	snprintf(value, sizeof(value), "{'ticket': '" TICKET "', 'revision': %d, 'state': '%s', 'kind': 'fault'%s}", revision, state, more);
 	record = event(topic, TICKET, name, id, "aftercare/us", value);
-	header(record, "ce_causeid", "r-1");
+	header(record, "ce_causeid", strcmp(name, "ticket.replied") == 0 ? "c-1" : "r-1");
 	header(record, "ce_causesource", "test");
 	return publish(history, record, writer, sequence, revision);
 }
@@ -213,6 +213,8 @@ static void tables(struct history *history)
 		    "'owner': 'E1', 'owner_role': 'engineer', 'severity': 'major', 'received_at': '2026-11-23T12:00:00+00:00', "
 		    "'assigned_at': '2026-11-23T12:00:00+00:00', 'closed_at': '2026-11-23T12:00:00+00:00', 'resolved_at': null, "
 		    "'reopened': 0, 'unassignable': false}");
+	json_object_set_new(json_array_get(history_rows(history, "routing", "ticket"), 0), "facts",
+			    json_string("ticket.registered=1 ticket.assigned=1 ticket.replied=1 ticket.closed=1"));
 	known(history, "ticket", "r-1");
 	known(history, "claim", "c-1");
 	row(history, "routing", "workload", "{'lane': 0, 'person': 'E1', 'open': 0}");
@@ -558,6 +560,27 @@ static void refused_and_let_in(struct history *h)
 	stretch(h, "intake", "aftercare.inbound");
 }
 
+/* Routing has passed over it; all numbers and revisions are as if it had never been there. */
+static void claim_unanswered(struct history *h)
+{
+	set_header(the(h, "ticket.replied"), "ce_causeid", "r-1");
+	agree(h);
+}
+
+static void claim_answered_twice(struct history *h)
+{
+	struct record *again = twin(the(h, "ticket.replied"));
+
+	set_header(again, "ce_sourceseq", "4");
+	set_header(again, "ce_id", "another");
+	set_header(again, "ce_revision", "5");
+	say(again, "\"revision\": 3", "\"revision\": 5");
+	append(h, again);
+	outbox(h, ROUTING, 4, again);
+	stretch(h, "routing", "aftercare.tickets");
+	follow(h);
+}
+
 /* ---- lies about dead letters ---- */
 
 static void dead_record_missing(struct history *h)
@@ -662,6 +685,7 @@ static void time_taken_away(struct history *h) { json_object_set_new(cell(h, "ro
 static void ticket_missing(struct history *h) { empty(h, "survey", "ticket"); }
 static void ticket_invented(struct history *h) { row(h, "sla", "ticket", "{'ticket': 'AC-2', 'state': 'received'}"); }
 static void workload_wrong(struct history *h) { set_number(h, "routing", "workload", 0, "open", 1); }
+static void counts_altered(struct history *h) { set_text(h, "routing", "ticket", 0, "facts", "ticket.registered=1 ticket.replied=2"); }
 static void left_open(struct history *h) { json_object_set_new(cell(h, "intake", "ticket", 0), "open", json_true()); }
 static void errand_missing(struct history *h) { empty(h, "survey", "survey"); }
 static void message_unfinished(struct history *h) { set_text(h, "notification", "message", 0, "state", "requested"); }
@@ -720,7 +744,7 @@ static const struct {
 } lies[] = {
 	LIE(0, nothing), LIE(0, repeated), LIE(0, claim_sent_again), LIE(0, cleared),
 	LIE(1, claim_lost), LIE(1, claim_twice), LIE(1, request_twice), LIE(1, copy_altered), LIE(1, copy_of_nothing), LIE(1, claim_unknown),
-	LIE(1, request_unknown), LIE(1, refused_and_let_in), LIE(1, revision_altered), LIE(1, state_altered), LIE(1, owner_altered),
+	LIE(1, request_unknown), LIE(1, refused_and_let_in), LIE(1, claim_unanswered), LIE(1, claim_answered_twice), LIE(1, counts_altered), LIE(1, revision_altered), LIE(1, state_altered), LIE(1, owner_altered),
 	LIE(1, severity_altered), LIE(1, time_altered), LIE(1, time_taken_away), LIE(1, ticket_missing), LIE(1, ticket_invented),
 	LIE(1, workload_wrong), LIE(1, left_open), LIE(1, errand_missing), LIE(1, message_unfinished), LIE(1, snapshot_behind),
 	LIE(1, owner_altered_in_log), LIE(1, message_sent_twice),
