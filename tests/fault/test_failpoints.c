@@ -8,8 +8,7 @@
  *   AFTERCARE_FAULT_HITS=N          first N hits of each (default 2)
  *   AFTERCARE_FAULT_ACTIONS="..."   of exit, abort, error, delay, stop (default "exit error"; error at the first hit only)
  *   AFTERCARE_FAULT_POINTS=PREFIX   only these points
- *   AFTERCARE_FAULT_LANES=N         lanes at once (default 6) */
-#include <errno.h>
+ *   AFTERCARE_FAULT_LANES=N         lanes at once (default 8) */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,12 +17,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/failpoint.h"
-#include "tests/support/probe.h"
+#include "tests/support/lanes.h"
+#include "tests/support/workload.h"
 
 #ifdef AFTERCARE_FAILPOINTS
 
@@ -41,9 +40,8 @@ struct run {
 	const char *action;
 	int hit;
 	enum circumstance circumstance;
-	char name[64];                   /* what its ids begin with */
-	int bursts;                      /* of the workload so far */
-	int64_t dead_before;
+	char what[120];                  /* the same in words */
+	struct workload workload;
 	bool fired;
 };
 
@@ -53,7 +51,6 @@ static struct figures {
 static struct probe *probe;
 static struct probe second;
 static bool broken;                      /* the last run did not come to its end: its world is not used again */
-static int64_t fact_sequence;
 static char lock_path[] = "/tmp/aftercare-failpoints-XXXXXX";
 
 static const char *given(const char *name, const char *otherwise)
@@ -80,7 +77,6 @@ static void open_world(void)
 	second = *probe;
 	second.instance = 2;
 	second.daemon = 0;
-	fact_sequence = 0;
 }
 
 static void close_world(void)
@@ -98,71 +94,6 @@ static void renew_world(void)
 {
 	close_world();
 	open_world();
-}
-
-/* ---- the workload ---- */
-
-/* Per burst and partition: 7 events with an effect (one of them twice), 2 timers, 2 dead letters; one fact of the log (twice); in
- * partition 0 a record that is no event. */
-#define EVENTS (2 * 7)
-#define TIMERS (2 * 2)
-#define FACTS 2
-#define DEAD (2 * 2 + 1)
-#define EMITTED (2 * (2 + 1 + 1 + 1 + 2) + 2)
-#define SILENT_TIMERS 2                  /* set and cancelled */
-
-static void send_fact(const struct run *run, int lane)
-{
-	struct probe_fact fact = { .writer = lane ? "other/aftercare.staff/1" : "other/aftercare.staff/0", .incarnation = 1,
-				   .sequence = ++fact_sequence, .lane = lane };
-	char id[100];
-
-	snprintf(id, sizeof(id), "%s%d-fact-%d", run->name, run->bursts, lane);
-	fact.id = id;
-	probe_send_fact(probe, &fact, "{'emit': 1}");
-	probe_send_fact(probe, &fact, "{'emit': 1}");
-	fact.name = "probe.other";
-	fact.sequence = ++fact_sequence;
-	probe_send_fact(probe, &fact, "{}");
-}
-
-static void send_burst(struct run *run)
-{
-	char base[90], id[100];
-
-	run->bursts++;
-	for (int p = 0; p < PROBE_PARTITIONS; p++) {
-		snprintf(base, sizeof(base), "%s%d-%d", run->name, run->bursts, p);
-#define SEND(what, ...) (snprintf(id, sizeof(id), "%s-" what, base), probe_send(probe, p, id, __VA_ARGS__))
-		SEND("a", "{'emit': 2, 'set': {'key': '%s-t0', 'in_ms': 30, 'then': {'emit': 1}}}", base);
-		SEND("once", "{'once': true, 'emit': 1}");
-		SEND("once", "{'once': true, 'emit': 1}");
-		SEND("refuse", "{'refuse': true, 'emit': 1}");
-		SEND("set", "{'set': {'key': '%s-t1', 'in_ms': 3600000}}", base);
-		SEND("post", "{'post': {}}");
-		if (p == 0)
-			probe_send_bytes(probe, TOPIC_INBOUND, p, "no event", 8);
-		SEND("violate", "{'violate': 's', 'emit': 1}");
-		SEND("cancel", "{'cancel': '%s-t1'}", base);
-		SEND("late", "{'emit': 1, 'set': {'key': '%s-t2', 'in_ms': 120, 'then': {'emit': 2}}}", base);
-		SEND("end", "{}");
-#undef SEND
-		send_fact(run, p);
-	}
-	probe_flush(probe);
-}
-
-/* Whether all that was sent has had its effect. */
-static bool done(const struct run *run)
-{
-	return probe_number(probe, "select ((select count(distinct id) from effect where id like '%s%%') >= %d "
-				   "and (select count(*) from dead_letter) - %lld >= %d)::int",
-			    run->name, run->bursts * (EVENTS + TIMERS + FACTS), (long long)run->dead_before, run->bursts * DEAD);
-}
-
-static bool rests(void)
-{
-	return probe_number(probe, "select count(*) from source where published_seq <> out_seq") == 0;
 }
 
 /* ---- daemons ---- */
@@ -185,7 +116,7 @@ static bool stopped(const struct probe *at)
 static void note_end(struct run *run, int status)
 {
 	if (status != FAILPOINT_EXIT && status != 128 + SIGABRT)
-		probe_fail(probe, "%s:%d:%s: the daemon ended with status %d", run->point->name, run->hit, run->action, status);
+		probe_fail(probe, "%s: the daemon ended with status %d", run->what, status);
 	run->fired = true;
 	atomic_fetch_add(&figures->recoveries, 1);
 }
@@ -232,21 +163,15 @@ static void start_armed(struct run *run, const char *companions)
 	unsetenv("AFTERCARE_FAILPOINT");
 }
 
-static void say_where(const struct run *run)
+static void stuck(const struct run *run)
 {
 	int status;
 
 	if (waitpid(probe->broker, &status, WNOHANG) == probe->broker) {
 		probe->broker = 0;
-		probe_fail(probe, "%s:%d:%s: the devbroker has ended, status %#x", run->point->name, run->hit, run->action, status);
+		probe_fail(probe, "%s: the devbroker has ended, status %#x", run->what, (unsigned)status);
 	}
-	probe_fail(probe, "%s:%d:%s: stuck: effects %lld of %d, dead letters %lld of %d, timers %lld, %lld facts not published",
-		   run->point->name, run->hit, run->action,
-		   (long long)probe_number(probe, "select count(distinct id) from effect where id like '%s%%'", run->name),
-		   run->bursts * (EVENTS + TIMERS + FACTS),
-		   (long long)(probe_number(probe, "select count(*) from dead_letter") - run->dead_before), run->bursts * DEAD,
-		   (long long)probe_number(probe, "select count(*) from timer"),
-		   (long long)probe_number(probe, "select sum(out_seq - published_seq) from source"));
+	workload_stuck(&run->workload, run->what);
 }
 
 /* Until all that was sent has had its effect and, if asked for, is published. False: the daemon has ended, or stopped itself. */
@@ -255,10 +180,10 @@ static bool until_done(struct run *run, bool rest)
 	long deadline = stack_deadline();
 
 	while (works(run)) {
-		if (done(run) && (!rest || rests()))
+		if (workload_done(&run->workload) && (!rest || workload_rests(&run->workload)))
 			return true;
 		if (stack_clock() > deadline)
-			say_where(run);
+			stuck(run);
 		stack_moment();
 	}
 	return false;
@@ -274,7 +199,7 @@ static bool until_shared(struct run *run)
 		if (probe_number(probe, "select count(distinct owner) from source") == 2)
 			return true;
 		if (stack_clock() > deadline)
-			say_where(run);
+			stuck(run);
 		stack_moment();
 	}
 	return false;
@@ -290,13 +215,14 @@ static bool said_so(const struct run *run)
 
 static void stop_daemon(struct run *run, struct probe *which)
 {
+	long deadline = stack_deadline();
 	int status;
 
 	if (which->daemon <= 0)
 		return;
 	kill(which->daemon, SIGTERM);
 	/* It may stop itself on its way out. */
-	for (long deadline = stack_deadline(); which == probe && strcmp(run->action, "stop") == 0 && stack_clock() < deadline && !run->fired;) {
+	while (which == probe && strcmp(run->action, "stop") == 0 && !run->fired && stack_clock() < deadline) {
 		siginfo_t info = { 0 };
 
 		if (stopped(probe)) {
@@ -338,7 +264,7 @@ static void armed_life(struct run *run)
 		if (!until_done(run, false))
 			return;
 		probe_do(probe, "update source set epoch = epoch + 1, owner = 'somebody'");
-		send_burst(run);
+		workload_send(&run->workload);
 	} else {
 		start_armed(run, "");
 	}
@@ -346,48 +272,23 @@ static void armed_life(struct run *run)
 		return;
 	if (!until_shared(run))
 		return;
-	send_burst(run);
+	workload_send(&run->workload);
 	if (!until_done(run, true))
 		return;
 	stop_daemon(run, probe);
 }
 
-/* The invariants. */
-static void check(const struct run *run)
-{
-	int64_t effects = probe_number(probe, "select count(*) from effect where id like '%s%%'", run->name);
-
-	if (effects != run->bursts * (EVENTS + TIMERS + FACTS))
-		probe_fail(probe, "%s:%d:%s: %lld effects, not %d: an input took effect twice", run->point->name, run->hit, run->action,
-			   (long long)effects, run->bursts * (EVENTS + TIMERS + FACTS));
-	if (probe_number(probe, "select count(*) from (select position, lag(position) over (partition by topic, partition order by n) as before "
-			 "from effect where what = 'event') e where position <= before"))
-		probe_fail(probe, "%s:%d:%s: inputs took effect out of order", run->point->name, run->hit, run->action);
-	assert_int_equal(probe_number(probe, "select count(*) from effect where now < due or at < due"), 0);
-	assert_int_equal(probe_number(probe, "select count(*) from timer"), 0);
-	assert_int_equal(probe_number(probe, "select count(*) from effect where id like '%s%%-t1'", run->name), 0);
-	assert_int_equal(probe_number(probe, "select count(*) from dead_letter") - run->dead_before, run->bursts * DEAD);
-	assert_int_equal(probe_number(probe, "select count(distinct (topic, partition, \"offset\")) from dead_letter"),
-			 run->dead_before + run->bursts * DEAD);
-	assert_int_equal(probe_number(probe, "select count(*) from dead_letter where event_id like '%s%%' and event_id not like '%%-refuse' "
-				      "and event_id not like '%%-violate'", run->name), 0);
-	assert_int_equal(probe_number(probe, "select count(*) from outbox_fact where topic = '" TOPIC_MESSAGES "' and "
-				      "convert_from(key, 'UTF8') like '%s%%'", run->name), run->bursts * EMITTED);
-	probe_check(probe);
-}
-
 static void begin(struct run *run)
 {
-	static int number;
 	char path[100];
 
-	snprintf(run->name, sizeof(run->name), "r%d-", ++number);
+	snprintf(run->what, sizeof(run->what), "%s:%d:%s", run->point->name, run->hit, run->action);
 	snprintf(path, sizeof(path), "%s/log", probe->directory);
 	(void)!truncate(path, 0);
 	/* Whoever came before has not left in good order. */
 	probe_do(probe, "update source set clean = false");
-	run->dead_before = probe_number(probe, "select count(*) from dead_letter");
-	send_burst(run);
+	workload_begin(&run->workload, probe);
+	workload_send(&run->workload);
 }
 
 /* True when the point was reached. */
@@ -411,7 +312,7 @@ static bool run_once(const struct failpoint *point, const char *action, int hit,
 	/* Twice in a row when it kills. */
 	for (int life = 0; life < 2 && (life == 0 || (run.fired && probe->daemon == 0)); life++) {
 		if (life > 0)
-			send_burst(&run);
+			workload_send(&run.workload);
 		armed_life(&run);
 	}
 	if (probe->daemon > 0 && stopped(probe))
@@ -419,12 +320,12 @@ static bool run_once(const struct failpoint *point, const char *action, int hit,
 	run.fired |= said_so(&run);
 	start(&run);
 	if (run.fired && strcmp(action, "stop") == 0)
-		send_burst(&run);
+		workload_send(&run.workload);
 	run.action = "none";
 	(void)until_done(&run, true);
 	stop_daemon(&run, probe);
 	stop_daemon(&run, &second);
-	check(&run);
+	workload_check(&run.workload, run.what);
 	broken = false;
 	atomic_fetch_add(run.fired ? &figures->runs : &figures->unhit, 1);
 	return run.fired;
@@ -489,86 +390,63 @@ static int close_lane(void **state)
 	return 0;
 }
 
+struct points {
+	const struct failpoint **items;
+	size_t count;
+};
+
 /* Every so-manieth point, from `lane` on. */
-static int run_lane(const struct failpoint **points, size_t count, size_t lane, size_t lanes)
+static int run_lane(size_t lane, size_t lanes, void *userdata)
 {
-	struct CMUnitTest *tests = calloc(count + 1, sizeof(*tests));
+	const struct points *points = userdata;
+	struct CMUnitTest *tests = calloc(points->count + 1, sizeof(*tests));
 	size_t n = 0;
 
-	for (size_t i = lane; i < count; i += lanes)
-		tests[n++] = (struct CMUnitTest){ .name = points[i]->name, .test_func = test_point,
-						  .initial_state = (void *)(uintptr_t)points[i] };
+	for (size_t i = lane; i < points->count; i += lanes)
+		tests[n++] = (struct CMUnitTest){ .name = points->items[i]->name, .test_func = test_point,
+						  .initial_state = (void *)(uintptr_t)points->items[i] };
 	open_world();
 	return n ? _cmocka_run_group_tests("test_failpoints", tests, n, NULL, close_lane) : 0;
 }
 
-static void show(FILE *from)
+/* Those that were asked for, by name. */
+static struct points choose(void)
 {
-	char text[4096];
-	size_t n;
+	const char *prefix = given("AFTERCARE_FAULT_POINTS", "");
+	struct points points = { NULL, 0 };
+	size_t count;
+	const struct failpoint *const *all = failpoint_all(&count);
 
-	rewind(from);
-	while ((n = fread(text, 1, sizeof(text), from)) > 0)
-		fwrite(text, 1, n, stdout);
-	fclose(from);
-}
-
-static int run_lanes(const struct failpoint **points, size_t count)
-{
-	size_t lanes = (size_t)atoi(given("AFTERCARE_FAULT_LANES", "6"));
-	FILE *said[64];
-	pid_t pids[64];
-	int failed = 0, status = 0;
-
-	lanes = lanes < 1 ? 1 : lanes > 64 ? 64 : lanes > count ? count : lanes;
-	for (size_t i = 0; i < lanes; i++) {
-		said[i] = tmpfile();
-		pids[i] = fork();
-		if (pids[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			dup2(fileno(said[i]), 1);
-			dup2(fileno(said[i]), 2);
-			status = run_lane(points, count, i, lanes);
-			fflush(stdout);
-			_exit(status ? 1 : 0);
-		}
-	}
-	for (size_t i = 0; i < lanes; i++) {
-		while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR)
-			;
-		show(said[i]);
-		failed |= status != 0;
-	}
-	return failed;
+	points.items = calloc(count, sizeof(*points.items));
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(all[i]->name, prefix, strlen(prefix)) == 0)
+			points.items[points.count++] = all[i];
+	qsort(points.items, points.count, sizeof(*points.items), by_name);
+	return points;
 }
 
 int main(int argc, char **argv)
 {
-	const struct failpoint **points;
-	struct postgres cluster;
-	size_t all, count = 0;
-	const struct failpoint *const *listed = failpoint_all(&all);
+	size_t lanes = (size_t)atoi(given("AFTERCARE_FAULT_LANES", "8"));
 	long begun = stack_clock();
+	struct points points;
+	struct postgres cluster;
 	int failed;
 
 	probe_daemon(argc, argv);
 	failpoint_list(argc, argv);
-	points = calloc(all, sizeof(*points));
-	for (size_t i = 0; i < all; i++)
-		if (strncmp(listed[i]->name, given("AFTERCARE_FAULT_POINTS", ""), strlen(given("AFTERCARE_FAULT_POINTS", ""))) == 0)
-			points[count++] = listed[i];
-	qsort(points, count, sizeof(*points), by_name);
+	points = choose();
 	figures = mmap(NULL, sizeof(*figures), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (figures == MAP_FAILED || mkstemp(lock_path) < 0 || !postgres_start(&cluster))
 		return 1;
 	setenv("AFTERCARE_TEST_DATABASE", cluster.admin, 1);
-	failed = run_lanes(points, count);
+	failed = lanes_run(lanes < points.count ? lanes : points.count, run_lane, &points);
 	postgres_stop(&cluster);
 	unlink(lock_path);
-	printf("%zu points, %d without violation; %d runs with a failure (%d more in which the point was not reached again), %d recoveries; "
-	       "%ld s\n", count, atomic_load(&figures->points), atomic_load(&figures->runs), atomic_load(&figures->unhit),
+	printf("%zu points, %d without violation; %d runs with a failure, %d in which the point was not reached so often, %d recoveries; "
+	       "%ld s\n", points.count, atomic_load(&figures->points), atomic_load(&figures->runs), atomic_load(&figures->unhit),
 	       atomic_load(&figures->recoveries), (stack_clock() - begun) / 1000);
-	free(points);
+	free(points.items);
 	return failed;
 }
 
