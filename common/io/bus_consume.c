@@ -371,6 +371,5 @@ void bus_report_positions(struct bus *bus, const struct bus_position *positions,
 		rd_kafka_topic_partition_list_add(list, bus->topics[positions[i].topic], positions[i].partition)->offset =
 			positions[i].offset;
 	(void)rd_kafka_commit(bus->consumer->handle, list, 1);
-	FAILPOINT("positions.told");
 	rd_kafka_topic_partition_list_destroy(list);
 }

@@ -338,6 +338,7 @@ static void worker_report(struct worker *worker)
 	if (monotonic < worker->report_at)
 		return;
 	worker->report_at = monotonic + REPORT_EVERY;
+	FAILPOINT("positions.told");
 	struct bus_position *positions = arena_alloc(&worker->batch_arena, (worker->source_count + 1) * sizeof(*positions));
 	size_t count = 0;
 	for (size_t i = 0; i < worker->source_count; i++) {

@@ -41,7 +41,7 @@ struct run {
 	enum circumstance circumstance;
 	char what[120];                  /* the same in words */
 	struct workload workload;
-	bool aborts, fired;
+	bool aborts, kills, fired;
 };
 
 static struct figures {
@@ -316,7 +316,7 @@ static void go_through(struct run *run)
 	if (run->circumstance == CRASHED)
 		crash_first(run);
 	/* Twice in a row when it kills. */
-	for (int life = 0; life < 2 && (life == 0 || (run->fired && probe->daemon == 0)); life++) {
+	for (int life = 0; life < 2 && (life == 0 || (run->kills && run->fired)); life++) {
 		if (life > 0)
 			send_burst(run);
 		armed_life(run);
@@ -340,7 +340,8 @@ static bool run_once(const struct failpoint *point, const char *action, int hit,
 
 	for (int spoilt = 0;; spoilt++) {
 		run = (struct run){ .point = point, .action = action, .hit = hit, .circumstance = circumstance,
-				    .aborts = strcmp(action, "abort") == 0 };
+				    .aborts = strcmp(action, "abort") == 0,
+				    .kills = strstr("exit abort", action) != NULL };
 		if (broken || circumstance == TROUBLED)
 			renew_world();
 		broken = true;
