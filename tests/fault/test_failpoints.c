@@ -140,7 +140,7 @@ static bool works(struct run *run)
 {
 	int status;
 
-	if (broker_gone())
+	if (broker_gone() || probe->daemon <= 0)
 		return false;
 	if (waitpid(probe->daemon, &status, WNOHANG) == probe->daemon) {
 		probe->daemon = 0;
