@@ -48,6 +48,8 @@ struct row {
 struct source_values {
 	int64_t epoch, incarnation, next_offset, out_seq, published_seq, suspect_until, attempt_offset, attempts;
 	bool clean;
+	const struct session *taker;         /* whose take was the last */
+	struct str owner;
 };
 struct source_row {
 	int64_t id;

@@ -11,7 +11,7 @@
 #include "common/io/embed.h"
 
 /* Of ledger.sql: who changes it, changes what is emulated here too, then this number. */
-#define LEDGER_DIGEST UINT64_C(0x6aa7ae422f78060b)
+#define LEDGER_DIGEST UINT64_C(0xe43e9b07cb40f9d4)
 
 void statements_check(void)
 {
@@ -113,6 +113,8 @@ static bool source_take(struct session *session, const struct operation *operati
 	for (size_t i = 0; i < array_count(values); i++)
 		cells[i].number = values[i];
 	now->clean = false;
+	now->taker = session;
+	now->owner = text(operation, 3);
 	result->affected = 1;
 	return true;
 }
@@ -195,6 +197,20 @@ static bool source_ours(struct session *session, const struct operation *operati
 	return true;
 }
 
+static bool source_rival(struct session *session, const struct operation *operation, struct db_result *result)
+{
+	const struct db_param *p = operation->params;
+	struct cell *count = result_row(result, 1);
+
+	for (size_t i = 0; i < p[0].count; i++) {
+		const struct source_row *row = source_by_id(p[0].numbers[i]);
+		const struct source_values *seen = !row ? NULL : row->locker == session ? &row->now : &row->committed;
+
+		count->number += seen && seen->epoch > p[1].numbers[i] && str_eq(seen->owner, p[2].texts[0]);
+	}
+	return true;
+}
+
 static bool source_attempt_over(struct session *session, const struct operation *operation, struct db_result *result)
 {
 	struct source_row *row = source_by_id(number(operation, 1));
@@ -254,7 +270,7 @@ static const struct {
 } statements[] = {
 #define STATEMENT(name) { #name, name }
 #define STATEMENT_OF_ROWS(name) { #name, statement_##name }
-	STATEMENT(source_ours), STATEMENT(source_beat), STATEMENT_OF_ROWS(source_due_times), STATEMENT(source_advance), STATEMENT(source_take),
+	STATEMENT(source_ours), STATEMENT(source_rival), STATEMENT(source_beat), STATEMENT_OF_ROWS(source_due_times), STATEMENT(source_advance), STATEMENT(source_take),
 	STATEMENT(source_create), STATEMENT_OF_ROWS(source_marks), STATEMENT_OF_ROWS(source_next_due), STATEMENT(source_lock_beside),
 	STATEMENT(source_issue), STATEMENT(source_suspect), STATEMENT(source_attempt), STATEMENT(source_attempt_over),
 	STATEMENT_OF_ROWS(outbox_insert), STATEMENT_OF_ROWS(outbox_unpublished), STATEMENT_OF_ROWS(outbox_prune), STATEMENT_OF_ROWS(timer_fire),

@@ -15,6 +15,21 @@ enum { TRAP_NONE, TRAP_DONE, TRAP_NOT_DONE, TRAP_LATE, TRAP_REFUSED };
 
 /* ---- sessions ---- */
 
+/* Only who took the row last may change it, on the connection that took it; and nothing in it goes back. */
+static void check_change(const struct session *session, const struct source_row *row)
+{
+	const struct source_values *now = &row->now, *before = &row->committed;
+
+	if (now->taker != session)
+		violated("session %d commits to %.*s/%d, which session %d has taken since", session->number, STR_ARG(row->topic),
+			 (int)row->partition, now->taker ? now->taker->number : 0);
+	if (now->next_offset < before->next_offset || now->out_seq < before->out_seq || now->published_seq < before->published_seq ||
+	    now->published_seq > now->out_seq)
+		violated("%.*s/%d: position %lld, published %lld of %lld after %lld, %lld of %lld", STR_ARG(row->topic), (int)row->partition,
+			 (long long)now->next_offset, (long long)now->published_seq, (long long)now->out_seq,
+			 (long long)before->next_offset, (long long)before->published_seq, (long long)before->out_seq);
+}
+
 static void transaction_over(struct session *session, bool commit)
 {
 	table_each(session->touched, i) {
@@ -35,10 +50,12 @@ static void transaction_over(struct session *session, bool commit)
 
 		if (row->locker != session)
 			continue;
-		if (commit)
+		if (commit) {
+			check_change(session, row);
 			row->committed = row->now;
-		else
+		} else {
 			row->now = row->committed;
+		}
 		row->locker = NULL;
 	}
 	session->transaction = TRANSACTION_NONE;
