@@ -165,7 +165,7 @@ static void break_something(void)
 		break;
 	case FAULT_DEADLOCK:
 		if (session)
-			session->trouble = true;
+			session->trouble = 1 + chance(6);
 		break;
 	case FAULT_KILL:
 		if (actor->alive) {

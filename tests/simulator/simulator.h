@@ -224,7 +224,7 @@ struct session {
 	size_t result_count;
 	int64_t idle_since, not_before;
 	bool ended;
-	bool trouble;                        /* the next statement meets a deadlock */
+	int64_t trouble;                     /* so many of the next statements meet a deadlock */
 };
 /* Whether the server could go on with it now. */
 bool session_ready(const struct session *session);

@@ -218,8 +218,8 @@ static bool run_one(struct session *session, const struct operation *operation, 
 		(void)fault_set(&session->fault, FATAL, "database: %s: current transaction is aborted (25P02)", operation->name);
 		return true;
 	}
-	if (session->trouble) {
-		session->trouble = false;
+	if (session->trouble > 0) {
+		session->trouble--;
 		(void)fault_set(&session->fault, RETRY, "database: %s: deadlock detected (40P01)", operation->name);
 		return true;
 	}
