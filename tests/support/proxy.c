@@ -131,8 +131,8 @@ static void link_open(struct proxy *proxy, int client)
 
 static void request_pass(struct link *link, size_t size)
 {
-	if (!write_all(link->server, (struct str){ link->request.p, size }) && link->client >= 0)
-		shut(&link->server);
+	/* A server that has gone is noticed where its last words are read. */
+	(void)write_all(link->server, (struct str){ link->request.p, size });
 	link->request.n -= size;
 	memmove(link->request.p, link->request.p + size, link->request.n);
 }
