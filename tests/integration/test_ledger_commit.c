@@ -159,7 +159,7 @@ static void test_commits_in_doubt(void **state)
 	struct probe *probe = *state;
 	unsigned seed = (unsigned)getpid();
 	int wanted = commits_wanted(), sent = 0;
-	long begun = stack_clock(), lasted;
+	long begun = stack_clock(), deadline, lasted;
 	struct proxy_counts counts = { 0 };
 
 	print_message("seed %u\n", seed);
@@ -170,7 +170,11 @@ static void test_commits_in_doubt(void **state)
 		/* Whatever it is to strike comes with new work, a take with a new connection. */
 		if (fault.word && strcmp(fault.word, "source_marks") == 0)
 			(void)probe_number(probe, "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'aftercare_probe'");
+		deadline = stack_deadline();
 		while (!proxy_struck(proxy)) {
+			if (stack_clock() > deadline)
+				probe_fail(probe, "no request comes that the fault fits (%s, action %d); the daemon %s",
+					   fault.word ? fault.word : "any", (int)fault.action, probe_runs(probe) ? "runs" : "has ended");
 			send_many(probe, "doubt", sent, 2);
 			sent += 2;
 			stack_moment();
