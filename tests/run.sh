@@ -82,6 +82,7 @@ judge_program() { # NAME LOG STATUS SECONDS
 	fi
 	passed=$((passed + ok)) skipped=$((skipped + not))
 	echo "  $group/$name$label: $ok passed$([ $bad = 0 ] || echo ", $bad failed")$([ $not = 0 ] || echo ", $not skipped") ($seconds s)"
+	sed -n 's/^figure: /    /p' "$log"
 }
 
 # Lines `ok NAME`, `not ok NAME` and what follows it, `skip NAME reason`.

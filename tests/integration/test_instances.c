@@ -192,7 +192,7 @@ static void instances_come_and_go(void **state)
 	scene_needs_stack(desk);
 	storm.random = seed ? strtoul(seed, NULL, 10) : (unsigned long)desk_now();
 	storm.random = storm.random ? storm.random : 1;
-	print_message("seed %lu\n", storm.random);
+	print_message("figure: seed %lu\n", storm.random);
 	for (size_t i = 0; i < array_count(storm.extras); i++) {
 		storm.extras[i].daemon = daemons[i % array_count(daemons)];
 		snprintf(storm.extras[i].instance, sizeof(storm.extras[i].instance), "%s-%zu", storm.extras[i].daemon,
@@ -209,7 +209,7 @@ static void instances_come_and_go(void **state)
 	}
 	wake(desk, &storm, true);
 	requests = traffic_finish(desk, storm.traffic);
-	print_message("%zu starts, %zu stops, %zu kills, %zu times stopped for %d ms; %zu requests worked to their ends\n", storm.starts,
+	print_message("figure: %zu starts, %zu stops, %zu kills, %zu times stopped for %d ms; %zu requests worked to their ends\n", storm.starts,
 		      storm.stops, storm.kills, storm.freezes, STOPPED_FOR, requests);
 	for (size_t i = 0; i < array_count(storm.extras); i++)
 		extra_kill(&storm.extras[i]);
