@@ -40,7 +40,7 @@ void rebuild_tell(struct rebuild *rebuild, const char *what, int64_t done, int64
 
 static bool ends_list(struct rebuild *rebuild)
 {
-	static const char *const others[] = { "aftercare.inbound", "aftercare.staff", "aftercare.messages" };
+	static const char *const others[] = { "aftercare.inbound", "aftercare.staff" };
 	size_t count = 0;
 
 	while (rebuild_topics[count])
@@ -86,10 +86,10 @@ static struct str look_behind(struct rebuild *rebuild, const struct services *se
 }
 
 /* Ends first, positions after them: who stands at an end has done all that was there. Exit status. */
-static int wait_still(struct rebuild *rebuild, const struct services *services, struct db *const *dbs, int patience_ms)
+static int wait_still(struct rebuild *rebuild, const struct services *services, struct db *const *dbs)
 {
 	const struct timespec pause = { 0, LOOK_MS * 1000000L };
-	int64_t until = monotonic() + (int64_t)patience_ms * MILLISECOND;
+	int64_t until = monotonic() + STILL_MS * MILLISECOND;
 	struct str behind;
 
 	for (;;) {
@@ -126,7 +126,8 @@ static bool is_same(const struct rebuild *rebuild)
 	for (size_t i = 0; rebuild_tables[i].name; i++) {
 		const struct rebuild_outcome *outcome = &rebuild->outcomes[i];
 
-		if (outcome->different || outcome->missing || outcome->extra)
+		if (outcome->different || outcome->missing ||
+		    (outcome->extra && rebuild_gone(rebuild, rebuild_tables[i].topic) == 0))
 			return false;
 	}
 	return rebuild->unknown_count == 0;
@@ -161,6 +162,10 @@ static void tell(const struct rebuild *rebuild)
 	}
 	printf("\n");
 	tell_shown(rebuild);
+	for (size_t i = 0; rebuild_topics[i]; i++)
+		if (rebuild_gone(rebuild, rebuild_topics[i]) > 0)
+			printf("%s: %lld of its records are gone (retention, compaction); extra rows of what it alone tells are not judged\n",
+			       rebuild_topics[i], (long long)rebuild_gone(rebuild, rebuild_topics[i]));
 	for (size_t i = 0; i < rebuild->unknown_count; i++)
 		printf("%.*s: neither compared nor excluded; this version of aftercarectl does not know it\n",
 		       STR_ARG(rebuild->unknown[i]));
@@ -204,6 +209,11 @@ static void tell_json(const struct rebuild *rebuild)
 	write_member_bool(&writer, "same", is_same(rebuild));
 	write_member_int(&writer, "records", rebuild->records);
 	write_member_int(&writer, "repeats", rebuild->repeats);
+	write_key(&writer, "gone");
+	write_open(&writer, '{');
+	for (size_t i = 0; rebuild_topics[i]; i++)
+		write_member_int(&writer, rebuild_topics[i], rebuild_gone(rebuild, rebuild_topics[i]));
+	write_close(&writer, '}');
 	write_key(&writer, "tables");
 	write_open(&writer, '[');
 	for (size_t i = 0; rebuild_tables[i].name; i++) {
@@ -298,7 +308,7 @@ static int target_prepare(struct rebuild *rebuild)
 
 static int rebuild_run(struct rebuild *rebuild, const struct services *services, struct db *const *dbs)
 {
-	int status = wait_still(rebuild, services, dbs, STILL_MS);
+	int status = wait_still(rebuild, services, dbs);
 	int64_t stood;
 
 	if (status != 0)
@@ -314,7 +324,7 @@ static int rebuild_run(struct rebuild *rebuild, const struct services *services,
 	if (status == 0)
 		status = rebuild_compare(rebuild);
 	if (status == 0)
-		status = wait_still(rebuild, services, dbs, 0);
+		status = wait_still(rebuild, services, dbs);
 	if (status == 0 && ends_sum(rebuild, true) != stood)
 		status = ctl_fail(3, "the topics have grown meanwhile; what was compared says nothing. Stop what sends claims and come again "
 				  "with an empty database");

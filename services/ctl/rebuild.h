@@ -8,6 +8,7 @@
 /* A table whose rows are a function of the topics. */
 struct rebuild_table {
 	const char *name;              /* "sla.clock" */
+	const char *topic;             /* that alone tells of some of its rows: where records of it are gone, extra rows are not judged */
 	const char *make;              /* statement that makes its rows; NULL: another one's, or the reading itself */
 	const char *rows;              /* statement that declares the cursor of (key, row as JSON) */
 	const char *made;              /* the same for the rows made anew, where it differs; its rows may lack members: not known */
@@ -48,6 +49,10 @@ struct rebuild {
 	rd_kafka_t *reader;
 	rd_kafka_topic_partition_list_t *ends;   /* of every partition that is read or that a daemon stands in */
 	int64_t records, records_known;          /* read so far; in all */
+	struct rebuild_gone {
+		const char *topic;
+		int64_t records;
+	} gone[8];                     /* by retention or compaction: offsets that nobody has any more */
 	int64_t repeats;               /* facts that a log holds twice */
 	int64_t told_at;               /* monotonic */
 	struct rebuild_outcome *outcomes;        /* one per table */
@@ -57,6 +62,8 @@ struct rebuild {
 
 /* "12,000 of 90,000 records" on stderr, once a second; `last`: in any case, and a new line. */
 void rebuild_tell(struct rebuild *rebuild, const char *what, int64_t done, int64_t of, bool last);
+/* Records of a topic that are gone, of those that were ever there. */
+int64_t rebuild_gone(const struct rebuild *rebuild, const char *topic);
 /* Reads all topics from their beginning into the target. Exit status, after it has said why. */
 int rebuild_read(struct rebuild *rebuild);
 /* Makes the tables from what was read, and compares all of them. Exit status of a failure, 0 when all were compared. */

@@ -47,13 +47,14 @@ insert into notification.ticket select * from survey.ticket
 
 -- name: rebuild_intake_ticket
 insert into intake.ticket (ticket, ident, lane, customer, open)
-select r.subject, r.ident, r.partition,
+select distinct on (r.subject) r.subject, r.ident, r.partition,
        coalesce(nullif(btrim(r.data::json #>> '{customer,id}', E' \t\r\n'), ''), nullif(btrim(r.data::json #>> '{customer,phone}', E' \t\r\n'), ''),
                 nullif(btrim(r.data::json #>> '{customer,email}', E' \t\r\n'), '')),
        t.state not in ('closed', 'rejected', 'cancelled')
   from rebuild.record r
   join survey.ticket t on t.lane = r.partition and t.ticket = r.subject
  where r.topic = 'aftercare.tickets' and r.name = 'ticket.registered'
+ order by r.subject, r.partition, r."offset"
 
 -- Claims are copied into a log with their own id. Of the directory only people are; the rest is known by what was not refused.
 -- name: rebuild_intake_claim
@@ -166,6 +167,38 @@ select p.lane, p.person, count(t.ticket), p.at
  where p.person is not null
  group by p.lane, p.person, p.at
 
+-- What a message says stands in notify.requested, what became of it in one more fact; an attempt in between tells nobody. One
+-- that its own fact delivers, in the same moment, has no row, unless it was held before. A claim of the desk is its own cause.
+-- name: rebuild_messages
+with said as (
+  select partition as lane, data::json ->> 'message' as message, name, "offset" as place, subject, at, data::json as d,
+         cause_id, cause_source, traceparent, tracestate
+    from rebuild.record where topic = 'aftercare.messages' and name like 'notify.%'
+), requested as (
+  select distinct on (lane, message) * from said where name = 'notify.requested' order by lane, message, place desc
+), ended as (
+  select distinct on (lane, message) lane, message, name as ending, at as ended_at, (d ->> 'attempts')::int as attempts,
+         d ->> 'reason' as reason, coalesce(d ->> 'certain', '') = 'false' as uncertain
+    from said where name in ('notify.sent', 'notify.failed') order by lane, message, place desc
+)
+insert into notification.message (lane, message, ticket, state, via, attempts, requested_at, finished_at, channel, role, person,
+                                  address, subject, text, reason, template, locale, version, policy, rule, why_name, why_id,
+                                  why_about, cause_id, cause_source, traceparent, tracestate, uncertain)
+select lane, message, subject, coalesce(substr(ending, 8), 'requested'), 'log', coalesce(attempts, 0), at, ended_at,
+       d ->> 'channel', d #>> '{to,role}', d #>> '{to,person}', d ->> 'address', d ->> 'subject', d ->> 'text', reason,
+       d #>> '{template,id}', d #>> '{template,locale}', (d #>> '{template,version}')::int, d #>> '{policy,id}', d ->> 'rule',
+       d #>> '{why,name}', d #>> '{why,id}', d #>> '{why,about}', case when cause_id <> d #>> '{why,id}' then cause_id end,
+       case when cause_id <> d #>> '{why,id}' then cause_source end, traceparent, tracestate,
+       coalesce(uncertain, false)
+  from requested r left join ended using (lane, message)
+ where ending is distinct from 'notify.sent' or ended_at <> at
+    or exists (select from said s where s.name = 'notify.suppressed' and s.lane = r.lane and s.message = r.message)
+
+-- name: rebuild_installations
+insert into directory.installation (installation, customer, product, deleted, accepted_on, sold_by)
+select id, data::json ->> 'customer', data::json ->> 'product', deleted, data::json ->> 'accepted_on', data::json ->> 'sold_by'
+  from directory.entity where kind = 'installation'
+
 -- ---- rows to be compared: key and row as JSON, in the order of the key's bytes ----
 -- The same statement for both sides, without the columns that no topic holds; where a single row is known in part, the made
 -- one lacks the members that are not known (`made_`).
@@ -176,7 +209,7 @@ select jsonb_build_array(ticket)::text collate "C" as key, to_jsonb(t)::text fro
 
 -- name: rows_intake_claim
 declare rebuild_rows no scroll cursor for
-select encode(ident, 'hex') collate "C" as key, '{}' from intake.claim order by 1
+select jsonb_build_array(encode(ident, 'hex'))::text collate "C" as key, '{}' from intake.claim order by 1
 
 -- name: rows_directory_entity
 declare rebuild_rows no scroll cursor for
@@ -225,6 +258,20 @@ select jsonb_build_array(lane, ticket)::text collate "C" as key, to_jsonb(t)::te
 -- name: rows_survey_ticket
 declare rebuild_rows no scroll cursor for
 select jsonb_build_array(lane, ticket)::text collate "C" as key, to_jsonb(t)::text from survey.ticket t order by 1
+
+-- Held ones have not been said yet, and those that were given up while held never were; how often one that waits was tried is told when it ends.
+-- name: rows_notification_message
+declare rebuild_rows no scroll cursor for
+select jsonb_build_array(lane, message)::text collate "C" as key,
+       (to_jsonb(t) - '{via,lease_until,held,desk,policy}'::text[]
+          - case when state = 'requested' then '{attempts,reason,uncertain}' else '{}'::text[] end)::text
+  from notification.message t where state <> 'held' and not (state = 'failed' and text = '') order by 1
+
+-- name: rows_directory_installation
+declare rebuild_rows no scroll cursor for
+select jsonb_build_array(installation)::text collate "C" as key,
+       (to_jsonb(t) - '{lane,changed,manufacturer_months,quality_grade}'::text[])::text
+  from directory.installation t order by 1
 
 -- What is only planned, and what was dropped, no fact has told of.
 -- name: rows_survey_survey

@@ -36,6 +36,8 @@ struct lane {
 	struct rebuild *rebuild;
 	const char *topic;
 	int32_t partition;
+	int64_t *gone;                 /* of its topic */
+	int64_t next;                  /* offset expected */
 	struct arena arena;            /* of what waits to be saved */
 	struct arena marks_arena;
 	struct mark *marks;
@@ -137,25 +139,47 @@ static void queue_dead(struct lane *lane)
 }
 
 /* Tickets in the order of the log; a batch sees each of them once. */
-static enum verdict lay_facts(struct lane *lane, struct fault *fault)
+static enum verdict lay_facts(struct lane *lane, struct item *items, size_t count, struct fault *fault)
 {
-	struct batch batch = { .arena = &lane->arena, .db = lane->rebuild->target, .topic = lane->topic,
-			       .partition = lane->partition, .items = lane->items, .count = lane->item_count };
+	struct db *db = lane->rebuild->target;
+	struct batch batch = { .arena = &lane->arena, .db = db, .topic = lane->topic, .partition = lane->partition, .items = items,
+			       .count = count };
 	struct ticket_set tickets;
 	enum verdict verdict;
 
-	if (batch.count == 0)
-		return OK;
-	verdict = ticket_load(&batch, &tickets, fault);
-	for (size_t i = 0; i < batch.count && verdict == OK; i++) {
-		struct ticket *ticket = ticket_find(&tickets, ticket_of_item(&batch.items[i], batch.arena));
+	db_queue_plain(db, "BEGIN");
+	verdict = db_sync(db, fault);
+	if (verdict == OK)
+		verdict = ticket_load(&batch, &tickets, fault);
+	if (verdict != OK)
+		return verdict;
+	for (size_t i = 0; i < batch.count; i++) {
+		struct ticket *ticket = ticket_find(&tickets, ticket_of_item(&items[i], batch.arena));
 
 		/* A log that was cut off: what follows about a ticket without its beginning is nobody's. */
-		if (ticket && (ticket->known || str_is(batch.items[i].event.name, "ticket.registered")))
-			ticket_apply(&batch, ticket, &batch.items[i]);
+		if (ticket && (ticket->known || str_is(items[i].event.name, "ticket.registered")))
+			ticket_apply(&batch, ticket, &items[i]);
 	}
-	if (verdict == OK)
-		ticket_save(&batch, &tickets);
+	ticket_save(&batch, &tickets);
+	db_queue_plain(db, "COMMIT");
+	return db_sync(db, fault);
+}
+
+/* What the database refuses is left out by itself, as it becomes a dead letter in a daemon. */
+static enum verdict save_facts(struct lane *lane, struct fault *fault)
+{
+	enum verdict verdict = lane->item_count > 0 ? lay_facts(lane, lane->items, lane->item_count, fault) : OK;
+
+	if (verdict != REJECT)
+		return verdict;
+	verdict = OK;
+	for (size_t i = 0; i < lane->item_count && verdict == OK; i++) {
+		db_rollback(lane->rebuild->target);
+		verdict = lay_facts(lane, &lane->items[i], 1, fault);
+		if (verdict == REJECT)
+			verdict = OK;
+	}
+	db_rollback(lane->rebuild->target);
 	return verdict;
 }
 
@@ -163,16 +187,11 @@ static bool save(struct lane *lane)
 {
 	struct db *db = lane->rebuild->target;
 	struct fault fault = FAULT_NONE;
-	enum verdict verdict;
+	enum verdict verdict = save_facts(lane, &fault);
 
-	db_queue_plain(db, "BEGIN");
-	verdict = db_sync(db, &fault);
-	if (verdict == OK)
-		verdict = lay_facts(lane, &fault);
 	if (verdict == OK) {
 		queue_rows(lane);
 		queue_dead(lane);
-		db_queue_plain(db, "COMMIT");
 		verdict = db_sync(db, &fault);
 	}
 	lane->item_count = lane->row_count = lane->dead_count = lane->waiting = 0;
@@ -204,16 +223,22 @@ static bool first_copy(struct lane *lane, const struct event *event)
 	return true;
 }
 
-/* Facts whose data are looked into, and those that count by being there. */
-static bool has_data(struct str name)
+/* Facts whose data are looked into, of the one service that says them: what others put into the log under these names is
+ * nobody's fact. */
+static bool has_data(const struct event *event)
 {
-	static const char *const names[] = { "ticket.registered", "ticket.assigned", "ticket.owner_changed", "survey.due", "survey.sent",
-					     "survey.scored", "survey.unreturned", "followup.due" };
+	static const struct {
+		const char *name, *service;        /* of a family where it ends with a dot */
+	} facts[] = { { "ticket.registered", "intake/" }, { "ticket.assigned", "routing/" }, { "ticket.owner_changed", "routing/" },
+		      { "sla.", "sla/" }, { "survey.", "survey/" }, { "followup.", "survey/" }, { "notify.", "notification/" } };
 
-	for (size_t i = 0; i < array_count(names); i++)
-		if (str_is(name, names[i]))
-			return true;
-	return str_starts(name, STR("sla."));
+	for (size_t i = 0; i < array_count(facts); i++) {
+		struct str name = str_of(facts[i].name);
+
+		if (str_ends(name, STR(".")) ? str_starts(event->name, name) : str_eq(event->name, name))
+			return str_starts(event->writer, str_of(facts[i].service));
+	}
+	return false;
 }
 
 static bool counts(struct str name)
@@ -241,12 +266,12 @@ static void take_log(struct lane *lane, struct event *event)
 		lane->rebuild->repeats++;
 		return;
 	}
-	row.copied = event->origin.p != NULL;
+	row.copied = event->origin.p && str_starts(event->writer, STR("intake/"));
 	if (row.copied)
 		row.ident = ident_of(event->source, event->id, arena);
-	else if (str_is(event->name, "ticket.registered"))
+	else if (str_is(event->name, "ticket.registered") && has_data(event))
 		row.ident = ident_of(event->cause_source, event->cause_id, arena);
-	if (!row.copied && has_data(event->name) && event->data.p)
+	if (!event->origin.p && has_data(event) && event->data.p)
 		row.data = readable(event->data, arena);
 	if (row.copied || row.data.p || counts(event->name))
 		lane->rows[lane->row_count++] = row;
@@ -309,6 +334,8 @@ static bool take(void *userdata, const struct bus_record *record)
 	struct fault ignored = FAULT_NONE;
 	struct event event;
 
+	*lane->gone += record->offset - lane->next;
+	lane->next = record->offset + 1;
 	rebuild_tell(rebuild, "records read", ++rebuild->records, rebuild->records_known, false);
 	if (str_is(str_of(lane->topic), TOPIC_DEAD))
 		take_dead(lane, &kept);
@@ -322,7 +349,15 @@ static bool take(void *userdata, const struct bus_record *record)
 	return ++lane->waiting < BATCH_RECORDS || save(lane);
 }
 
-const char *const rebuild_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_DIRECTORY, TOPIC_DEAD, NULL };
+const char *const rebuild_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DIRECTORY, TOPIC_DEAD, NULL };
+
+int64_t rebuild_gone(const struct rebuild *rebuild, const char *topic)
+{
+	for (size_t i = 0; i < array_count(rebuild->gone) && rebuild->gone[i].topic; i++)
+		if (strcmp(rebuild->gone[i].topic, topic) == 0)
+			return rebuild->gone[i].records;
+	return 0;
+}
 
 int rebuild_read(struct rebuild *rebuild)
 {
@@ -332,12 +367,15 @@ int rebuild_read(struct rebuild *rebuild)
 	for (const char *const *topic = rebuild_topics; *topic && status == 0; topic++) {
 		int32_t partitions = ctl_kafka_partitions(rebuild->reader, *topic);
 
+		rebuild->gone[topic - rebuild_topics].topic = *topic;
 		if (partitions == 0)
 			status = 2;
 		for (int32_t p = 0; p < partitions && status == 0; p++) {
 			lane->rebuild = rebuild;
 			lane->topic = *topic;
 			lane->partition = p;
+			lane->gone = &rebuild->gone[topic - rebuild_topics].records;
+			lane->next = 0;
 			lane->marks = NULL;
 			lane->mark_count = lane->mark_capacity = 0;
 			if (!ctl_kafka_read(rebuild->reader, *topic, p, INSTANT_NONE, take, lane) || (lane->waiting && !save(lane)))

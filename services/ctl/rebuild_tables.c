@@ -1,20 +1,23 @@
 /* Which tables are a function of the topics, and for all others why they are not. Every table of the daemons is in one of
  * the two lists; one that is in neither makes the command fail. */
+#include "common/worker/worker.h"
 #include "services/ctl/rebuild.h"
 
 const struct rebuild_table rebuild_tables[] = {
-	{ "survey.ticket", NULL, "rows_survey_ticket", NULL },
-	{ "sla.ticket", "rebuild_followers", "rows_sla_ticket", NULL },
-	{ "notification.ticket", NULL, "rows_notification_ticket", NULL },
-	{ "routing.ticket", NULL, "rows_routing_ticket", NULL },
-	{ "routing.workload", "rebuild_workload", "rows_routing_workload", NULL },
-	{ "intake.ticket", "rebuild_intake_ticket", "rows_intake_ticket", NULL },
-	{ "intake.claim", "rebuild_intake_claim", "rows_intake_claim", NULL },
-	{ "sla.clock", "rebuild_clocks", "rows_sla_clock", "made_sla_clock" },
-	{ "survey.survey", "rebuild_surveys", "rows_survey_survey", NULL },
-	{ "directory.entity", "rebuild_entities", "rows_directory_entity", NULL },
-	{ "directory.presence", "rebuild_presence", "rows_directory_presence", NULL },
-	{ "*.dead_letter", NULL, "rows_dead_letter", "made_dead_letter" },
+	{ "survey.ticket", TOPIC_TICKETS, NULL, "rows_survey_ticket", NULL },
+	{ "sla.ticket", TOPIC_TICKETS, "rebuild_followers", "rows_sla_ticket", NULL },
+	{ "notification.ticket", TOPIC_TICKETS, NULL, "rows_notification_ticket", NULL },
+	{ "routing.ticket", TOPIC_TICKETS, NULL, "rows_routing_ticket", NULL },
+	{ "routing.workload", TOPIC_TICKETS, "rebuild_workload", "rows_routing_workload", NULL },
+	{ "intake.ticket", TOPIC_TICKETS, "rebuild_intake_ticket", "rows_intake_ticket", NULL },
+	{ "intake.claim", TOPIC_DIRECTORY, "rebuild_intake_claim", "rows_intake_claim", NULL },
+	{ "sla.clock", TOPIC_TICKETS, "rebuild_clocks", "rows_sla_clock", "made_sla_clock" },
+	{ "survey.survey", TOPIC_TICKETS, "rebuild_surveys", "rows_survey_survey", NULL },
+	{ "notification.message", TOPIC_MESSAGES, "rebuild_messages", "rows_notification_message", NULL },
+	{ "directory.entity", TOPIC_DIRECTORY, "rebuild_entities", "rows_directory_entity", NULL },
+	{ "directory.installation", TOPIC_DIRECTORY, "rebuild_installations", "rows_directory_installation", NULL },
+	{ "directory.presence", TOPIC_DIRECTORY, "rebuild_presence", "rows_directory_presence", NULL },
+	{ "*.dead_letter", TOPIC_DEAD, NULL, "rows_dead_letter", "made_dead_letter" },
 	{ 0 }
 };
 
@@ -34,8 +37,9 @@ const struct rebuild_excluded rebuild_excluded[] = {
 	{ "survey.survey", "rows planned or dropped", "a survey is in the log from the day it is due" },
 	{ "survey.visit", NULL, "not rebuilt yet: visit.* facts on aftercare.desk" },
 	{ "survey.visit_scan", NULL, "how far a lane has come with the directory" },
-	{ "notification.message", NULL, "not rebuilt yet; address and text are in no topic (personal data)" },
-	{ "notification.counter", NULL, "not rebuilt yet: numbers of notify.* facts on aftercare.messages" },
+	{ "notification.message", "via, lease_until, desk, policy; attempts, reason, uncertain while it waits; rows held, or given up then",
+	  "an attempt that is not the last tells nobody, nor does a message that waits for a part of its text" },
+	{ "notification.counter", NULL, "not rebuilt yet: counts notify.* facts; `told` and what is held follow from policies" },
 	{ "reporting.ticket", NULL, "not rebuilt yet: departments are those of the directory at the time" },
 	{ "reporting.lane", NULL, "since when a lane counts: the time of its first batch" },
 	{ "reporting.count", NULL, "counted by windows, late facts by the time of reading" },
@@ -47,7 +51,8 @@ const struct rebuild_excluded rebuild_excluded[] = {
 	{ "policy.version", NULL, "loaded by operators from files, not from a topic" },
 	{ "policy.generation", NULL, "counts changes, in whatever order two daemons made them" },
 	{ "directory.generation", NULL, "counts batches" },
-	{ "directory.installation", NULL, "not rebuilt yet: columns taken out of directory.entity, which is compared" },
-	{ "directory.serial", NULL, "not rebuilt yet: as directory.installation" },
+	{ "directory.installation", "lane, changed, manufacturer_months, quality_grade",
+	  "the lane follows from the id, `changed` counts batches; the numbers are taken out of directory.entity, which is compared" },
+	{ "directory.serial", NULL, "of two installations with one number the later batch wins: taken out of directory.entity" },
 	{ 0 }
 };

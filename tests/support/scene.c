@@ -63,7 +63,13 @@ int scene_open_policies(void **state, const char *const *policies)
 
 int scene_close(void **state)
 {
+	const char *wanted = getenv("AFTERCARE_TEST_REBUILD");
+
 	(void)state;
+	if (wanted && *wanted == '1' && scene.desk && scene.stack.ours) {
+		desk_settle(scene.desk);
+		json_decref(desk_check_rebuild(scene.desk));
+	}
 	desk_close(scene.desk);
 	stack_close(&scene.stack);
 	return 0;
