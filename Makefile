@@ -166,7 +166,8 @@ check:
 	@tests/check.sh
 
 mutate:
-	@$(MAKE) -s VARIANT=mutants all tests
+	@$(MAKE) -s VARIANT=mutants build/mutants/bin/aftercare-devbroker \
+		$$(sed -n 's,^[^#[:space:]]* *\([a-z_]*\) .*,build/mutants/tests/integration/\1,p' tests/mutate/rules.txt | sort -u)
 	@tests/mutate/run.sh $(RULES)
 
 check-unit: tests

@@ -32,7 +32,11 @@ static int open_with_mock(void **state)
 		return 1;
 	for (size_t i = 0; i < array_count(topics); i++)
 		rd_kafka_mock_topic_create(mock, topics[i].name, topics[i].partitions, 1);
-	return probe_open_on(state, rd_kafka_mock_cluster_bootstraps(mock));
+	if (probe_open_on(state, rd_kafka_mock_cluster_bootstraps(mock)))
+		return 1;
+	/* A killed member is missed after this. */
+	((struct probe *)*state)->session_ms = 6000;
+	return 0;
 }
 
 static int close_with_mock(void **state)
@@ -96,11 +100,92 @@ static void test_deliveries_that_fail_for_a_time(void **state)
 	assert_int_equal(probe_said(probe, "the producer is made anew"), failures);
 }
 
+static void set_leader(const char *topic, int partition, int broker)
+{
+	assert_int_equal(rd_kafka_mock_partition_set_leader(mock, topic, partition, broker), 0);
+}
+
+/* The watermark has been written since this took effect. */
+static void until_written(struct probe *probe, const char *id)
+{
+	probe_until(probe, 1, "select count(*) from source s join effect e on e.topic = s.topic and e.partition = s.partition where e.id = '%s' "
+		    "and s.seen_at > e.at + interval '2500 ms'", id);
+}
+
+/* The broker has what came later for the others: the watermark stays before the first that it has not, and the next daemon sends
+ * from there. */
+static void test_a_partition_that_lags(void **state)
+{
+	struct probe *probe = *state;
+
+	set_leader(TOPIC_MESSAGES, 1, -1);
+	probe_send(probe, 0, "lags", "{'emit': 30}");
+	probe_flush(probe);
+	until_written(probe, "lags");
+	probe_kill(probe);
+	set_leader(TOPIC_MESSAGES, 1, 1);
+	probe_start(probe);
+	probe_send(probe, 0, "past-lags", "{'emit': 1}");
+	probe_flush(probe);
+	probe_until(probe, 1, "select count(*) from effect where id = 'past-lags'");
+	probe_check(probe);
+}
+
+/* A fact is sent, then the database forgets it (a failover); its number is given to a dead letter, which does not arrive; the
+ * broker acknowledges the fact. That is no word about the dead letter. */
+static void test_an_acknowledgement_of_before_a_take(void **state)
+{
+	struct probe *probe = *state;
+	struct probe_log dead;
+
+	probe_send(probe, 0, "remembered", "{'emit': 1}");
+	probe_flush(probe);
+	probe_until(probe, 1, "select count(*) from effect where id = 'remembered'");
+	probe_until(probe, 0, "select count(*) from source where published_seq <> out_seq");
+	probe_do(probe, "create table saved as select * from source where topic = '" TOPIC_INBOUND "' and partition = 0");
+	for (int i = 0; i < 3; i++)
+		set_leader(TOPIC_MESSAGES, i, -1);
+	set_leader(TOPIC_DEAD, 0, -1);
+	probe_send(probe, 0, "forgotten", "{'emit': 1, 'violate': 'v'}");
+	probe_flush(probe);
+	probe_until(probe, 1, "select count(*) from effect where id = 'forgotten'");
+	until_written(probe, "forgotten");
+	probe_switch(probe, "v", 1);
+	probe_do(probe, "begin; update source s set next_offset = o.next_offset, out_seq = o.out_seq, published_seq = o.published_seq, "
+		 "timeline = '0000ABCD' from saved o where s.id = o.id; delete from effect where id = 'forgotten';"
+		 "delete from outbox b using saved o where b.source = o.id and b.last_seq > o.out_seq; commit;"
+		 "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'aftercare_probe'");
+	probe_until(probe, 1, "select count(*) from dead_letter where event_id = 'forgotten'");
+	for (int i = 0; i < 3; i++)
+		set_leader(TOPIC_MESSAGES, i, 1);
+	/* The fact arrives; then a look at the row. */
+	do {
+		probe_read(probe, TOPIC_MESSAGES, 3, &dead);
+		for (size_t i = 0; i < dead.count && !strstr(dead.items[i].headers, "forgotten"); i++)
+			if (i + 1 == dead.count)
+				dead.count = 0;
+		if (dead.count == 0)
+			stack_moment();
+	} while (dead.count == 0);
+	probe_log_free(&dead);
+	probe_do(probe, "insert into effect (topic, partition, id) values ('" TOPIC_INBOUND "', 0, 'arrived')");
+	until_written(probe, "arrived");
+	probe_kill(probe);
+	set_leader(TOPIC_DEAD, 0, 1);
+	probe_start(probe);
+	probe_until(probe, 0, "select count(*) from source where published_seq <> out_seq");
+	probe_read(probe, TOPIC_DEAD, 1, &dead);
+	assert_int_equal(dead.count, 1);
+	probe_log_free(&dead);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		PROBE_TEST(test_deliveries_that_fail_for_good),
 		PROBE_TEST(test_deliveries_that_fail_for_a_time),
+		PROBE_TEST(test_a_partition_that_lags),
+		PROBE_TEST(test_an_acknowledgement_of_before_a_take),
 	};
 
 	probe_daemon(argc, argv);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # make mutate: takes each rule of the exactly-once protocol out (AFTERCARE_WITHOUT, common/base/rule.h) and shows the test that
-# then fails. Needs what `make VARIANT=mutants all tests` builds.
+# then fails. Needs what `make mutate` builds.
 #
 #   run.sh [RULE]...     default: all of tests/mutate/rules.txt
 #
@@ -10,8 +10,8 @@ set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 out=build/mutants
-export AFTERCARE_TEST_SECONDS=${AFTERCARE_TEST_SECONDS:-12} AFTERCARE_BIN=$PWD/$out/bin
-patience=${TEST_PATIENCE:-120}
+export AFTERCARE_TEST_SECONDS=${AFTERCARE_TEST_SECONDS:-12} AFTERCARE_TEST_KILLS=${AFTERCARE_TEST_KILLS:-10} AFTERCARE_BIN=$PWD/$out/bin
+patience=${TEST_PATIENCE:-150}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -63,9 +63,9 @@ while read -r rule program test; do
 	fi
 	intact "$program" "$test" || { failed=$((failed + 1)); continue; }
 	try "$rule" "$program" "$test"
-	if [ "$status" != 0 ] && grep -q "^\[  FAILED  \] $test" "$work/log"; then
+	if [ "$status" = 124 ] || { [ "$status" != 0 ] && grep -q "^\[  FAILED  \] $test" "$work/log"; }; then
 		passed=$((passed + 1))
-		printf '%-22s %-62s %8s  %s\n' "$rule" "$program/$test" "$seconds" "$(why)"
+		printf '%-22s %-62s %8s  %s\n' "$rule" "$program/$test" "$seconds" "$([ "$status" = 124 ] && echo "waits for ever" || why)"
 	else
 		failed=$((failed + 1))
 		survivors+=("$rule (unexpected)")

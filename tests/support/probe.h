@@ -47,6 +47,7 @@ struct probe {
 	size_t undelivered;
 	int port;                     /* of the broker */
 	int instance;                 /* of the daemon; a copy of the struct with another one and no daemon starts a second */
+	int session_ms;               /* of its membership, by the broker's clock; 0: 12000 */
 	const char *settings;         /* further lines of its configuration, or NULL */
 	const char *route;            /* further words of its conninfo: another way to the server; or NULL */
 	bool patient;                 /* its pauses between two tries of an outage are those of the product, not our short ones */

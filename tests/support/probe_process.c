@@ -109,9 +109,10 @@ static void write_config(const struct probe *probe, const char *path)
 
 	assert_non_null(config);
 	fprintf(config, "brokers = %s\ndatabase = %s user=aftercare_probe %s\ndirectory = %s\ninstance = %d\n%s"
-			"kafka.session.timeout.ms = 12000\nkafka.heartbeat.interval.ms = 100\nkafka.fetch.wait.max.ms = 200\n%s",
+			"kafka.session.timeout.ms = %d\nkafka.heartbeat.interval.ms = 100\nkafka.fetch.wait.max.ms = 200\n%s",
 		probe->brokers, probe->postgres.conninfo, probe->route ? probe->route : "", probe->directory, probe->instance,
-		probe->patient ? "" : "reconnect_max = 200ms\n", probe->settings ? probe->settings : "");
+		probe->patient ? "" : "reconnect_max = 200ms\n", probe->session_ms ? probe->session_ms : 12000,
+		probe->settings ? probe->settings : "");
 	fclose(config);
 }
 
