@@ -165,9 +165,13 @@ static int prepare_file(const struct embed_file *file, const char *service)
 			print_error("%s: %s as %s: %s", file->path, name, service ? service : "owner", error);
 			good = false;
 		}
+		/* What later statements of the file look at (rebuild makes its tables itself). */
+		if (!service && strncmp(sql, "create ", 7) == 0)
+			PQclear(PQexec(database, sql));
 		count++;
 		at = next;
 	}
+	PQclear(PQexec(database, "drop schema if exists rebuild cascade"));
 	free(text);
 	PQfinish(database);
 	return good ? count : -1;
