@@ -41,7 +41,7 @@ static const struct setting consumer_settings[] = {
 	{ "heartbeat.interval.ms", "1000" },
 	{ "max.poll.interval.ms", "60000" },
 	{ "queued.min.messages", "5000" },
-	{ "queued.max.messages.kbytes", "8192" },
+	{ "queued.max.messages.kbytes", "16384" },
 	{ "fetch.message.max.bytes", "262144" },  /* of one partition; a larger record still comes, alone */
 	{ "fetch.wait.max.ms", "50" },
 	{ "fetch.error.backoff.ms", "100" },

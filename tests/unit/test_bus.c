@@ -16,7 +16,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#include "common/io/bus.h"
+#include "common/io/bus_internal.h"
 
 #define API_PRODUCE 0
 #define API_HEARTBEAT 12
@@ -693,6 +693,43 @@ static void test_offset_out_of_range(void **state)
 
 /* A second process took our instance id: this one must stop. The mock knows no static members, so it is told what to
  * answer. */
+static bool has_many_queued(struct user *user)
+{
+	return user->bus->consumer && rd_kafka_queue_length(user->bus->consumer->queue) >= 2000;
+}
+
+/* What librdkafka before 2.2 does by itself only after a second: it is reminded as soon as its full queue is half empty. */
+static void test_a_full_queue_is_fetched_again(void **state)
+{
+	struct cluster cluster = start_cluster();
+	struct user *writer = new_user(cluster.brokers, NULL, NULL);
+	struct user *reader = new_user(cluster.brokers, "group", NULL);
+	struct bus_record record;
+	int64_t deadline = milliseconds() + 20000;
+
+	(void)state;
+	for (int64_t round = 0; round < 10; round++) {
+		produce_all(writer, 0, round * 250, round * 250 + 249);
+		assert_true(until(writer, NULL, all_told, 10000));
+		writer->acknowledged_count = 0;
+	}
+	assert_int_equal(bus_subscribe(reader->bus, topics, &reader->fault), OK);
+	while (!has_many_queued(reader) && milliseconds() < deadline) {
+		/* Only what the group says: records stay in the queue once the first has been taken. */
+		if (reader->gifts == 0 || reader->read_count == 0)
+			reader->read_count += bus_poll(reader->bus, &reader->arena, &record);
+		poll(NULL, 0, 5);
+	}
+	assert_true(has_many_queued(reader));
+	assert_int_equal(reader->bus->reminded_at, 0);
+	for (size_t count = reader->read_count; count < 2500 && milliseconds() < deadline;)
+		count += bus_poll(reader->bus, &reader->arena, &record);
+	assert_true(reader->bus->reminded_at > 0);
+	free_user(reader);
+	free_user(writer);
+	stop_cluster(&cluster);
+}
+
 static void test_fenced_instance(void **state)
 {
 	struct cluster cluster = start_cluster();
@@ -766,7 +803,8 @@ int main(void)
 		cmocka_unit_test(test_failure_and_renewal), cmocka_unit_test(test_passing_errors),
 		cmocka_unit_test(test_renewal_of_a_live_producer), cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_broker_down), cmocka_unit_test(test_no_broker), cmocka_unit_test(test_two_members),
-		cmocka_unit_test(test_offset_out_of_range), cmocka_unit_test(test_fenced_instance),
+		cmocka_unit_test(test_offset_out_of_range),
+		cmocka_unit_test(test_a_full_queue_is_fetched_again), cmocka_unit_test(test_fenced_instance),
 		cmocka_unit_test(test_topic_refused), cmocka_unit_test(test_settings),
 	};
 
