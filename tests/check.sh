@@ -118,10 +118,15 @@ if wants layers; then
 	count "$(grep -c '^ok ' build/check-layers.log)" "$(grep -c '^not ok ' build/check-layers.log)" 0
 fi
 
+# What is mostly about a broker and its groups is tried on Kafka where there is one, and only there.
+group_tests=(test_instances test_kill test_outage)
+
 # Four at a time: most of it is waiting, for a deadline, a restart, a session's end.
 ledger_lane() {
+	local without=()
+	[ $kafka = no ] || without=("${group_tests[@]/#/-}")
 	! wants simulator || simulate
-	! wants integration || group devbroker AFTERCARE_TEST_BROKER=devbroker integration
+	! wants integration || group devbroker AFTERCARE_TEST_BROKER=devbroker integration ${without[@]+"${without[@]}"}
 }
 sanitized_lane() {
 	! wants unit || group asan OUT=build/asan unit
@@ -130,8 +135,7 @@ sanitized_lane() {
 }
 kafka_lane() {
 	! wants scenarios || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka scenarios
-	# What has nothing to do with a broker is tried elsewhere.
-	! wants integration || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration test_instances test_kill test_outage
+	! wants integration || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration "${group_tests[@]}"
 	if wants shell; then
 		if [ $kafka = yes ]; then
 			group plain shell

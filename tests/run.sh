@@ -2,6 +2,7 @@
 # Runs built tests of one group, says what fails and why, and counts.
 #
 #   run.sh GROUP [NAME]...     unit | integration | scenarios | fault | shell; NAME chooses programs: test_bus, test_stack.sh
+#   run.sh GROUP -NAME...      all of the group but these
 #
 # Environment: OUT (default build; build/asan for the sanitized ones), AFTERCARE_TEST_BROKER (devbroker | kafka), AFTERCARE_BIN
 # (whose daemons run, default OUT/bin), AFTERCARE_TEST_ONLY (a pattern of test names), TEST_COUNTS (a file to add "passed failed
@@ -170,8 +171,12 @@ else
 fi
 if [ $# -gt 0 ]; then
 	chosen=()
-	for name; do
-		for program in "${programs[@]}"; do [ "$(basename "$program")" != "$name" ] || chosen+=("$program"); done
+	for program in ${programs[@]+"${programs[@]}"}; do
+		name=$(basename "$program")
+		case " $* " in
+		*" -$name "*) ;;
+		*" $name "* | " -"*) chosen+=("$program") ;;
+		esac
 	done
 	programs=(${chosen[@]+"${chosen[@]}"})
 fi
