@@ -44,6 +44,20 @@ def p_what_ships_is_right():
     none(problems, "presets that are wrong")
 
 
+def p_every_regulation_has_a_preset():
+    sources = [json.loads(path.read_text()).get("source") for path in (ROOT / "deploy/policies").glob("*.json")]
+    none(["R%02d" % number for number in range(1, 29) if sources.count("R%02d" % number) != 1], "regulations without their one preset")
+
+
+def p_a_blank_left_blank_is_named():
+    problems = []
+    for path in sorted((ROOT / "deploy/policies").glob("*.json")):
+        needs = json.loads(path.read_text()).get("needs", {})
+        done = subprocess.run([CTL, "policy", "check", path], capture_output=True, text=True)
+        problems += ["%s: %s: %s" % (path.name, name, done.stderr) for name in needs if done.returncode != 1 or name not in done.stderr]
+    none(problems, "blanks that are not named")
+
+
 def p_what_is_no_document_is_told_in_a_line():
     for content, part in ((b"", "a.json: line 1, column 0: '[' or '{' expected near end of file"), (b"[]", "a.json: a document is a JSON object"),
                           (b"\xef\xbb\xbf{}", "byte order mark"), (json.dumps(RIGHT).encode("utf-16"), "UTF-16"),

@@ -62,17 +62,22 @@ static void test_r19(void **state)
 	assert_int_equal(p->required[0].field_count, 4);
 	assert_true(holds(&bench, &p->required[0].match, "{\"kind\": \"fault\"}"));
 	assert_false(holds(&bench, &p->required[0].match, "{\"kind\": \"consultation\"}"));
-	/* C062, C126: refused without, let through with */
-	assert_int_equal(p->guard_count, 2);
+	/* C062, C053, C126, C067: refused without, let through with */
+	assert_int_equal(p->guard_count, 4);
 	assert_true(str_is(p->guards[0].claim, "staff.arrived"));
 	assert_true(holds(&bench, &p->guards[0].match, "{\"mode\": \"onsite\"}"));
-	assert_true(str_is(p->guards[1].claim, "staff.close_requested"));
-	assert_true(str_is(p->guards[1].needs[0].id, "signature"));
-	assert_true(holds(&bench, &p->guards[1].match, "{\"mode\": \"remote\", \"kind\": \"complaint\"}"));
-	assert_true(holds(&bench, &p->guards[1].needs[0].match,
+	assert_true(str_is(p->guards[1].claim, "staff.resolved"));
+	assert_true(str_is(p->guards[1].needs[0].id, "subtasks-closed"));
+	assert_true(str_is(p->guards[2].claim, "staff.close_requested"));
+	assert_true(str_is(p->guards[2].needs[0].id, "signature"));
+	assert_true(holds(&bench, &p->guards[2].match, "{\"mode\": \"remote\", \"kind\": \"complaint\"}"));
+	assert_true(holds(&bench, &p->guards[2].needs[0].match,
 			  "{\"event.signature.signer\": \"Li\", \"event.signature.time\": \"2026-01-01T00:00:00Z\", "
 			  "\"event.signature.reference\": \"S-1\"}"));
-	assert_false(holds(&bench, &p->guards[1].needs[0].match, "{\"event.signature.signer\": \"Li\"}"));
+	assert_false(holds(&bench, &p->guards[2].needs[0].match, "{\"event.signature.signer\": \"Li\"}"));
+	assert_true(str_is(p->guards[3].needs[0].id, "training-record"));
+	assert_true(holds(&bench, &p->guards[3].match, "{\"kind\": \"training\"}"));
+	assert_false(holds(&bench, &p->guards[3].match, "{\"kind\": \"fault\"}"));
 	assert_false(p->no_confirmation);
 	assert_false(p->has_reopen_within);
 	/* C047, C092 */
