@@ -74,6 +74,29 @@ static const char replay_help[] =
 static const char policy_help[] =
 	"All errors are told at once, each with file, place and reason. --set gives a value that the regulation leaves blank.\n";
 
+static const char policy_list_help[] =
+	"A version is a draft, reviewed, approved (its date is to come), effective, or abolished. \"until\" is the day on which the next\n"
+	"version takes over; a ticket keeps the version it was registered under, so older ones still have tickets: those that are open\n"
+	"are counted. \"by\" is whoever brought it to its state. --json gives a line each.\n";
+
+static const char policy_show_help[] =
+	"Without @VERSION the version in force now, else the newest. Prints the document as it was loaded, blanks filled in, so that it\n"
+	"can be edited and loaded as the next version; --steps tells who did what with it and when; --json gives both.\n";
+
+static const char policy_review_help[] =
+	"Notes that somebody of the directory has reviewed a draft. A policy whose \"approval\" names several (\"department\",\n"
+	"\"management\") must be reviewed before it can be approved.\n";
+
+static const char policy_approve_help[] =
+	"Sends the claim policy.approved in the person's name and waits for intake's answer: the person must have the right, by default\n"
+	"as general_manager. The version is in force for tickets received at or after its date; --effective-from gives another one\n"
+	"than its document, a date or a time.\n\n"
+	"Exit status: 0 approved; 2 refused, or something is down; 3 intake did not answer.\n";
+
+static const char policy_abolish_help[] =
+	"No ticket comes under it any more; those that run on it keep it to their end. Where an earlier version is still approved, it is\n"
+	"in force again, which is said. Who may approve a version may abolish it. Nothing leads back.\n";
+
 const struct command commands[] = {
 	{ "status", "[--json]", "every daemon: is it there, does it keep up; clocks, dead letters", ctl_status, status_help },
 	{ "ticket", "ID | --request SOURCE EVENT-ID [--json]", "one ticket: its history, its clocks, what is due next", ctl_ticket,
@@ -92,7 +115,14 @@ const struct command commands[] = {
 	{ "policy check", "FILE... [--set NAME=VALUE]", "say everything that is wrong with a document", ctl_policy_check, policy_help },
 	{ "policy load", "FILE... [--approved] [--set NAME=VALUE]", "bring in a version, as a draft or approved", ctl_policy_load,
 	  policy_help },
-	{ "policy list", "", "the versions, their state and since when", ctl_policy_list, NULL },
+	{ "policy list", "[--json]", "the versions, their state and since when", ctl_policy_list, policy_list_help },
+	{ "policy show", "NAME[@VERSION] [--steps] [--json]", "the text of a version, or what became of it", ctl_policy_show,
+	  policy_show_help },
+	{ "policy review", "NAME@VERSION --by PERSON", "a draft has been reviewed", ctl_policy_review, policy_review_help },
+	{ "policy approve", "NAME@VERSION --by PERSON [--effective-from DATE]", "a version is approved, and in force from its date",
+	  ctl_policy_approve, policy_approve_help },
+	{ "policy abolish", "NAME@VERSION --by PERSON", "a version is not used for new tickets any more", ctl_policy_abolish,
+	  policy_abolish_help },
 	{ "reporting republish", "[TICKET...] [--no-wait] [--json]", "publish snapshots of tickets once more", ctl_reporting_republish,
 	  republish_help },
 	{ "replay", "FILE --map MAP.json [--rate N] [--dry-run]", "turn a log of the past into claims", ctl_replay, replay_help },

@@ -19,13 +19,61 @@ values ($1::text, $2::text, $3::int4, $4::text, $5::text, $6::text, $7::timestam
 
 -- name: policy_approve
 update policy.version set state = 'approved', approved_by = session_user, approved_at = clock_timestamp()
- where type = $1::text and name = $2::text and version = $3::int4 and state <> 'approved'
+ where type = $1::text and name = $2::text and version = $3::int4 and state in ('draft', 'reviewed')
+
+-- name: policy_review
+update policy.version set state = 'reviewed', reviewed_by = $4::text, reviewed_at = $5::timestamptz
+ where type = $1::text and name = $2::text and version = $3::int4 and state = 'draft'
+
+-- name: policy_abolish
+update policy.version set state = 'abolished', abolished_by = $4::text, abolished_at = $5::timestamptz
+ where type = $1::text and name = $2::text and version = $3::int4 and state <> 'abolished'
 
 -- name: policy_calendars
 select distinct name from policy.version where type = 'calendar' and state <> 'abolished'
 
+-- With the day on which the next version of it takes over, and the open tickets that run on it.
 -- name: policy_list
-select type, name, version, state, effective_from, approved_by, approved_at from policy.version order by type, name, version
+select v.type, v.name, v.version, v.state, v.effective_from,
+       (select min(o.effective_from) from policy.version o
+         where o.type = v.type and o.name = v.name and o.state = 'approved' and v.state = 'approved'
+           and (o.effective_from, o.version) > (v.effective_from, v.version)),
+       case v.state when 'draft' then v.loaded_by when 'reviewed' then v.reviewed_by when 'approved' then v.approved_by
+                    else v.abolished_by end,
+       case v.state when 'draft' then v.loaded_at when 'reviewed' then v.reviewed_at when 'approved' then v.approved_at
+                    else v.abolished_at end,
+       coalesce(t.open, 0)
+  from policy.version v
+  left join (select line, count(*) as open from routing.ticket, unnest(string_to_array(policies, e'\n')) line
+              where state not in ('closed', 'rejected', 'cancelled') group by line) t
+    on v.type = 'policy' and t.line = v.name || ' ' || v.version
+ order by v.type, v.name, v.version
+
+-- A version, or without number the one in force at $3, else the newest.
+-- name: policy_one
+select type, name, version, state, effective_from, document, sha256, approved_at
+  from policy.version
+ where name = $1::text and ($2::int4 = 0 or version = $2::int4)
+ order by type <> 'policy', state = 'approved' and effective_from <= $3::timestamptz desc,
+          case when state = 'approved' and effective_from <= $3::timestamptz then effective_from end desc, version desc
+ limit 1
+
+-- name: policy_names
+select distinct name || '@' || version from policy.version order by 1
+
+-- name: policy_steps
+select state, by, at, login, effective_from from policy.step
+ where type = $1::text and name = $2::text and version = $3::int4 order by id
+
+-- name: policy_refused
+select reason, detail from intake.dead_letter where event_id = $1::text and event_source = $2::text order by id desc limit 1
+
+-- name: person_role
+select (data::jsonb ->> 'role')::text from directory.entity where kind = 'staff' and not deleted and id = $1::text
+
+-- The lifecycle in use, for who may do what.
+-- name: policy_lifecycle
+select document from policy.version where type = 'lifecycle' and state = 'approved' order by version desc limit 1
 
 -- name: service_list
 select n.nspname::text, has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')

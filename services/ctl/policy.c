@@ -1,12 +1,11 @@
-/* policy check, load, list: documents into immutable versions. */
+/* policy check, load: documents into immutable versions. */
 #include <jansson.h>
 #include <sodium.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "common/io/calendar_file.h"
-#include "common/io/policy_file.h"
-#include "services/ctl/ctl.h"
+#include "services/ctl/policy.h"
 #include "services/ctl/screen.h"
 
 #define DOCUMENT_MAX (1u << 20)
@@ -229,6 +228,9 @@ static int document_store(struct ctl *ctl, struct db *db, const char *path, cons
 		if (!str_is(db_get_text(rows, 0, 0), document->sha256))
 			return ctl_fail(1, "%s: %.*s version %d is there with other content; versions are immutable, give it a new number",
 					path, STR_ARG(document->name), document->version);
+		if (str_is(db_get_text(rows, 0, 1), "abolished"))
+			return ctl_fail(1, "%s: %.*s version %d is abolished; nothing leads back from there: load the text as a new version",
+					path, STR_ARG(document->name), document->version);
 		what = str_is(db_get_text(rows, 0, 1), "approved") ? "was there, approved" : "was there";
 		if (approved && db_run(db, "policy_approve", &key, NULL, &fault))
 			return ctl_fail(2, "%s", fault.text);
@@ -268,33 +270,4 @@ int ctl_policy_load(struct ctl *ctl, int argc, char **argv)
 		status = document_store(ctl, db, arguments.files[i], &documents[i], arguments.approved);
 	db_free(db);
 	return status;
-}
-
-int ctl_policy_list(struct ctl *ctl, int argc, char **argv)
-{
-	(void)argv;
-	if (argc > 1)
-		return ctl_fail(EX_USAGE, "policy list takes no arguments");
-	struct db *db = ctl_connect(ctl);
-	if (!db)
-		return 2;
-	struct fault fault = FAULT_NONE;
-	const struct db_result *rows = NULL;
-	if (db_run(db, "policy_list", NULL, &rows, &fault)) {
-		db_free(db);
-		return ctl_fail(2, "%s", fault.text);
-	}
-	if (!ctl->json)
-		printf("%-10s %-32s %8s  %-10s %-26s %s\n", "type", "name", "version", "state", "in force from", "approved by");
-	for (size_t i = 0; i < db_rows(rows); i++) {
-		char from[INSTANT_TEXT];
-		struct str at = instant_format(db_get_instant(rows, i, 4), from);
-		printf(ctl->json ? "{\"type\":\"%.*s\",\"name\":\"%.*s\",\"version\":%lld,\"state\":\"%.*s\","
-				   "\"effective_from\":\"%.*s\",\"approved_by\":\"%.*s\"}\n"
-				 : "%-10.*s %-32.*s %8lld  %-10.*s %-26.*s %.*s\n",
-		       STR_ARG(db_get_text(rows, i, 0)), STR_ARG(db_get_text(rows, i, 1)), (long long)db_get_int(rows, i, 2),
-		       STR_ARG(db_get_text(rows, i, 3)), STR_ARG(at), STR_ARG(db_get_text(rows, i, 5)));
-	}
-	db_free(db);
-	return 0;
 }

@@ -49,6 +49,7 @@ const struct rebuild_excluded rebuild_excluded[] = {
 	{ "reporting.republish", NULL, "what operators asked for" },
 	{ "reporting.republished", NULL, "what operators asked for" },
 	{ "policy.version", NULL, "loaded by operators from files, not from a topic" },
+	{ "policy.step", NULL, "notes who loaded, reviewed, approved and abolished a version" },
 	{ "policy.generation", NULL, "counts changes, in whatever order two daemons made them" },
 	{ "directory.generation", NULL, "counts batches" },
 	{ "directory.installation", "lane, changed, manufacturer_months, quality_grade",

@@ -61,6 +61,7 @@ struct approval {
 	bool day_wrong;                /* effective_from is neither instant nor date */
 	instant effective_from;        /* as given, INSTANT_NONE without; as it will be, once loaded */
 	struct str state;              /* of the version, once loaded; absent: there is no such version */
+	bool unreviewed;               /* a draft that its regulation wants to see reviewed first */
 };
 struct claim {
 	struct item *item;

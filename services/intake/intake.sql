@@ -34,7 +34,9 @@ select null::text, i.installation, i.customer, i.product, i.accepted_on, i.sold_
 -- name: intake_load_versions
 select k.place, v.state,
        coalesce(k.at, k.day::date::timestamp at time zone coalesce(v.document::json ->> 'zone', 'Asia/Shanghai'),
-                v.effective_from)
+                v.effective_from),
+       v.state = 'draft' and json_typeof(v.document::json -> 'approval') = 'array'
+         and v.document::json #> '{approval,1}' is not null
   from unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]) k(place, name, version, at, day)
   join policy.version v on v.name = k.name and v.version = k.version
 

@@ -246,6 +246,9 @@ static enum outcome approve(struct flow *flow, struct claim *claim, struct fault
 	if (str_is(approval->state, "abolished"))
 		return refuse(fault, REASON_ILLEGAL_TRANSITION, "the version is abolished; nothing leads back from there: load the "
 			      "text as a new version");
+	if (approval->unreviewed)
+		return refuse(fault, REASON_ILLEGAL_TRANSITION, "the draft has not been reviewed, and its regulation names more than one who "
+			      "approves it: aftercarectl policy review comes first");
 	row.effective_from = approval->effective_from;
 	/* A set may name a row once: of two approvals of one version in a batch the later one counts. */
 	while (place < changes->approval_count && !(changes->approvals[place].version == row.version &&

@@ -250,6 +250,7 @@ static void read_approvals(struct batch *batch, size_t result, const struct clai
 
 		approval->state = keep(batch, rows, i, 1);
 		approval->effective_from = db_get_instant(rows, i, 2);
+		approval->unreviewed = !db_null(rows, i, 3) && db_get_bool(rows, i, 3);
 	}
 }
 

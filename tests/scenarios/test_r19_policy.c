@@ -9,8 +9,7 @@
 
 #include "tests/support/scene.h"
 
-/* One clock "contact" with this limit, from a date on; without approval it is a draft. */
-static void load(struct desk *desk, const char *policy, int version, const char *tag, const char *limit, const char *from, bool approved)
+static void load_document(struct desk *desk, const char *policy, int version, const char *head, const char *limit, bool approved)
 {
 	const struct stack *stack = desk_stack(desk);
 	const char *path = desk_text(desk, "%s/run/%s-%d.json", stack->dir, policy, version);
@@ -20,13 +19,51 @@ static void load(struct desk *desk, const char *policy, int version, const char 
 
 	assert_non_null(file);
 	fprintf(file, "{\"policy\": \"%s\", \"version\": %d, \"source\": \"test\", \"title\": {\"zh\": \"试\", \"en\": \"test\"},"
-		" \"owner\": \"after-sales\", \"effective_from\": \"%s\", \"applies\": {\"match\": {\"tags\": \"%s\"}},"
-		" \"clocks\": [{\"name\": \"contact\", \"start\": \"assigned\", \"stop\": \"contacted\", \"limit\": \"%s\","
-		" \"restart_on\": \"assigned\"}]}\n", policy, version, from, tag, limit);
+		" \"owner\": \"after-sales\", %s, \"clocks\": [{\"name\": \"contact\", \"start\": \"assigned\", \"stop\": \"contacted\","
+		" \"limit\": \"%s\", \"restart_on\": \"assigned\"}]}\n", policy, version, head, limit);
 	fclose(file);
 	if (stack_ctl(stack, &said, arguments) != 0)
 		desk_fail(desk, NULL, "policy load: %s", said);
 	free(said);
+}
+
+/* One clock "contact" with this limit, from a date on; without approval it is a draft. */
+static void load(struct desk *desk, const char *policy, int version, const char *tag, const char *limit, const char *from, bool approved)
+{
+	load_document(desk, policy, version,
+		      desk_text(desk, "\"effective_from\": \"%s\", \"applies\": {\"match\": {\"tags\": \"%s\"}}", from, tag),
+		      limit, approved);
+}
+
+/* aftercarectl policy ...; what it said, freed with the desk's texts. Fails when the exit status is another one. */
+static const char *ctl(struct desk *desk, int status, const char *const *arguments)
+{
+	char *said = NULL;
+	int was = stack_ctl(desk_stack(desk), &said, arguments);
+	const char *text = desk_text(desk, "%s", said ? said : "");
+
+	free(said);
+	if (was != status)
+		desk_fail(desk, NULL, "policy %s: exit status %d: %s", arguments[1], was, text);
+	return text;
+}
+#define CTL(desk, status, ...) ctl(desk, status, (const char *const[]){ "policy", __VA_ARGS__, NULL })
+
+static void says(struct desk *desk, const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		desk_fail(desk, NULL, "\"%s\" is not in: %s", part, text);
+}
+
+/* The line of a version in policy list. */
+static const char *listed(struct desk *desk, const char *policy, int version)
+{
+	const char *list = CTL(desk, 0, "list", "--json"), *wanted = desk_text(desk, "\"name\":\"%s\",\"version\":%d,", policy, version);
+	const char *line = strstr(list, wanted);
+
+	if (!line)
+		desk_fail(desk, NULL, "%s version %d is not listed", policy, version);
+	return desk_text(desk, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
 /* The clock "contact" of a ticket: its nth start; NULL when there is none once all has settled. */
@@ -121,6 +158,71 @@ static void scenario_C236_a_version_applies_from_its_date_and_a_ticket_keeps_its
 	assert_int_equal(record_number(desk_expect(desk, open, "sla.met"), "policy.version"), 1);
 }
 
+/* R19: 各部门审核, 管理层批准. Every step is kept: who and when. */
+static void scenario_C235_a_version_goes_from_draft_over_review_and_approval_to_its_abolition(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "steps"), *manager, *reviewer, *version, *said, *ticket, *tags;
+
+	scene_needs_stack(desk);
+	manager = scene_person(desk, "general_manager", NULL);
+	reviewer = scene_cast(desk)->manager;
+	version = desk_text(desk, "%s@1", policy);
+	tags = desk_text(desk, "{'tags': ['%s']}", policy);
+	load_document(desk, policy, 1,
+		      desk_text(desk, "\"approval\": [\"department\", \"management\"], \"effective_from\": \"2020-01-01\","
+				" \"applies\": {\"match\": {\"tags\": \"%s\"}}", policy), "PT4H", false);
+	says(desk, listed(desk, policy, 1), "\"state\":\"draft\"");
+	/* Both ways to approve it ask for the review first. */
+	desk_expect_dead(desk, approve(desk, policy, 1, manager, NULL), "illegal_transition");
+	says(desk, CTL(desk, 2, "approve", version, "--by", manager), "review comes first");
+	says(desk, CTL(desk, 2, "review", version, "--by", "nobody-at-all"), "nobody of the directory");
+	CTL(desk, 0, "review", version, "--by", reviewer);
+	says(desk, CTL(desk, 2, "review", version, "--by", reviewer), "only a draft is reviewed");
+	assert_null(contact_clock(desk, scene_assigned(desk, 0, tags), 1));
+
+	says(desk, CTL(desk, 2, "approve", version, "--by", reviewer), "forbidden");
+	CTL(desk, 0, "approve", version, "--by", manager);
+	scene_text_is(desk, desk_expect_thing(desk, DESK_DESK, "policy.effective", "policy", policy), "approved_by", manager);
+	ticket = scene_assigned(desk, 0, tags);
+	scene_text_is(desk, contact_started(desk, ticket, 1), "policy.id", policy);
+	said = listed(desk, policy, 1);
+	says(desk, said, "\"state\":\"effective\"");
+	says(desk, said, desk_text(desk, "\"by\":\"%s\"", manager));
+	says(desk, said, "\"open_tickets\":1}");
+
+	says(desk, CTL(desk, 2, "abolish", version, "--by", reviewer), "may not abolish");
+	CTL(desk, 0, "abolish", version, "--by", manager);
+	assert_null(contact_clock(desk, scene_assigned(desk, 0, tags), 1));
+	/* What runs on it keeps it, and nothing brings it back. */
+	scene_do(desk, ticket, "staff.contacted", scene_cast(desk)->engineer, 0, NULL);
+	assert_int_equal(record_number(desk_expect(desk, ticket, "sla.met"), "policy.version"), 1);
+	says(desk, CTL(desk, 1, "load", desk_text(desk, "%s/run/%s-1.json", desk_stack(desk)->dir, policy), "--approved"), "abolished");
+	desk_expect_dead(desk, approve(desk, policy, 1, manager, NULL), "illegal_transition");
+
+	said = CTL(desk, 0, "show", version, "--steps");
+	says(desk, said, ": abolished, in force from");
+	says(desk, said, desk_text(desk, "reviewed  %s", reviewer));
+	says(desk, said, desk_text(desk, "approved  %s", manager));
+	says(desk, said, desk_text(desk, "abolished %s", manager));
+	says(desk, CTL(desk, 0, "show", version), "\"limit\": \"PT4H\"");
+}
+
+static void scenario_C236_an_abolished_version_leaves_the_one_before_it_in_force(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "back"), *tags = desk_text(desk, "{'tags': ['%s']}", policy);
+
+	scene_needs_stack(desk);
+	load(desk, policy, 1, policy, "PT4H", "2020-01-01", true);
+	load(desk, policy, 2, policy, "PT5H", "2021-01-01", true);
+	scene_text_is(desk, contact_started(desk, scene_assigned(desk, 0, tags), 1), "limit", "PT5H");
+	says(desk, CTL(desk, 0, "abolish", desk_text(desk, "%s@2", policy), "--by", scene_person(desk, "general_manager", NULL)),
+	     "new tickets come under version 1");
+	scene_text_is(desk, contact_started(desk, scene_assigned(desk, 0, tags), 1), "limit", "PT4H");
+	says(desk, CTL(desk, 2, "show", desk_text(desk, "%s@3", policy)), "did you mean");
+}
+
 static void scenario_C236_a_version_that_is_to_come_is_not_used_yet(void **state)
 {
 	struct desk *desk = *state;
@@ -176,6 +278,8 @@ int main(void)
 		SCENARIO(scenario_C235_a_draft_is_not_used_until_the_general_manager_approves_it),
 		SCENARIO(scenario_C235_what_is_not_loaded_cannot_be_approved),
 		SCENARIO(scenario_C236_a_version_applies_from_its_date_and_a_ticket_keeps_its_own),
+		SCENARIO(scenario_C235_a_version_goes_from_draft_over_review_and_approval_to_its_abolition),
+		SCENARIO(scenario_C236_an_abolished_version_leaves_the_one_before_it_in_force),
 		SCENARIO(scenario_C236_a_version_that_is_to_come_is_not_used_yet),
 		SCENARIO(scenario_versions_are_immutable),
 		SCENARIO(scenario_D03_a_new_engineers_contact_clock_is_a_new_one),
