@@ -343,6 +343,43 @@ static void test_two_failovers_do_not_share_an_incarnation(void **state)
 	probe_check(probe);
 }
 
+/* Between an owner's take and its look into the outbox the next one takes, publishes and clears: what is missing there is no lost
+ * fact. */
+static void test_a_hole_under_another_epoch_is_no_loss(void **state)
+{
+	struct probe *probe = *state;
+	int64_t source, epoch, published;
+
+	go_past(probe, "before-hole");
+	source = probe_number(probe, "select id from source where topic = '" TOPIC_INBOUND "' and partition = 0");
+	probe_until(probe, 0, "select count(*) from source where published_seq <> out_seq");
+	probe_hold(probe, LOCK);
+	probe_send(probe, 0, "hole", "{'emit': 3, 'lock': 7}");
+	probe_flush(probe);
+	probe_until_waiting(probe);
+	kill(probe->broker, SIGSTOP);
+	probe_release(probe, LOCK);
+	until_done(probe, "hole");
+	published = probe_number(probe, "select published_seq from source where id = %lld", (long long)source);
+	/* It comes back, takes, and waits where it would read what it has to publish. */
+	probe_do(probe, "begin; lock table outbox in access exclusive mode");
+	probe_do(probe, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = 'aftercare_probe'");
+	probe_until(probe, 1, "select count(*) from pg_locks where relation = 'outbox'::regclass and not granted and mode = 'AccessShareLock'");
+	epoch = probe_number(probe, "select epoch from source where id = %lld", (long long)source) + 1;
+	probe_do(probe, "create temp table cleared as select * from outbox where source = %lld and last_seq > %lld", (long long)source,
+		 (long long)published);
+	probe_do(probe, "delete from outbox where source = %lld and last_seq > %lld; update source set epoch = %lld, owner = 'second', "
+		 "published_seq = out_seq where id = %lld; commit", (long long)source, (long long)published, (long long)epoch, (long long)source);
+	probe_until(probe, 1, "select (epoch > %lld)::int from source where id = %lld", (long long)epoch, (long long)source);
+	assert_true(probe_runs(probe));
+	/* Nobody has published it here. */
+	probe_do(probe, "begin; insert into outbox select * from cleared; update source set epoch = epoch + 1, published_seq = %lld where id = %lld; "
+		 "commit; drop table cleared", (long long)published, (long long)source);
+	kill(probe->broker, SIGCONT);
+	go_past(probe, "past-hole");
+	probe_check(probe);
+}
+
 /* ---- the row changed under the owner's epoch, which nobody may do: the compare-and-set is on all that the owner believes ---- */
 
 static void test_a_position_set_back_under_the_epoch(void **state)
@@ -393,6 +430,7 @@ int main(int argc, char **argv)
 		PROBE_TEST(test_the_positions_of_kafka_mean_nothing),
 		PROBE_TEST(test_what_is_sent_again_is_what_was_written),
 		PROBE_TEST(test_two_failovers_do_not_share_an_incarnation),
+		PROBE_TEST(test_a_hole_under_another_epoch_is_no_loss),
 		PROBE_TEST(test_a_position_set_back_under_the_epoch),
 		PROBE_TEST(test_a_number_issued_under_the_epoch),
 	};
