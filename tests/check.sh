@@ -14,8 +14,9 @@ jobs=$(nproc)
 begin=$SECONDS
 mkdir -p build
 work=$(mktemp -d)
-export TEST_COUNTS=$work/counts AFTERCARE_TEST_SECONDS=${AFTERCARE_TEST_SECONDS:-60}
+export TEST_COUNTS=$work/counts TEST_RESULTS=$PWD/build/test-results.txt AFTERCARE_TEST_SECONDS=${AFTERCARE_TEST_SECONDS:-60}
 touch "$TEST_COUNTS"
+: >"$TEST_RESULTS"
 trap 'rm -rf "$work"' EXIT
 # What runs in the background does not hear a Ctrl-C; with us it ends whatever we have started.
 trap 'trap "" TERM; kill -TERM 0; wait; exit 130' INT TERM
@@ -153,6 +154,12 @@ faults_lane &
 sanitized_lane &
 kafka_lane &
 wait
+
+# Clause -> scenario -> result.
+if wants scenarios; then
+	if tests/scenarios/page >"$work/page"; then count 1 0 0; else count 0 "$(grep -c '^not ok ' "$work/page")" 0; fi
+	sed 's/^clauses:/  &/' "$work/page"
+fi
 
 if [ $kafka = no ] && { wants integration || wants scenarios; }; then
 	echo "  skip everything on a real Kafka: $why"

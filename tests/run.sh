@@ -6,7 +6,8 @@
 #
 # Environment: OUT (default build; build/asan for the sanitized ones), AFTERCARE_TEST_BROKER (devbroker | kafka), AFTERCARE_BIN
 # (whose daemons run, default OUT/bin), AFTERCARE_TEST_ONLY (a pattern of test names), TEST_COUNTS (a file to add "passed failed
-# skipped" to instead of printing the closing line), TEST_LABEL (said with each program).
+# skipped" to instead of printing the closing line), TEST_LABEL (said with each program), TEST_RESULTS (a file to add
+# "verdict<TAB>label<TAB>group/program/test" to; tests/scenarios/page reads it).
 #
 # Scenarios share one stack, unless AFTERCARE_BROKERS and AFTERCARE_DATABASE name one that runs already. Exit status 1 when anything
 # fails.
@@ -63,6 +64,7 @@ read_cmocka() { # LOG
 judge_program() { # NAME LOG STATUS SECONDS
 	local name=$1 log=$2 status=$3 seconds=$4 verdict test ok=0 bad=0 not=0
 	while read -r verdict test; do
+		printf '%s\t%s\t%s\n' "$verdict" "${TEST_LABEL:-}" "$group/$name/$test" >>"${TEST_RESULTS:-/dev/null}"
 		case $verdict in
 		ok) ok=$((ok + 1)) ;;
 		skip) not=$((not + 1)) ;;
