@@ -15,6 +15,9 @@ select id, data from directory.entity where kind = 'staff' and not deleted and d
 -- name: knowledge_presence
 select staff, on_post from directory.presence
 
+-- name: knowledge_absence
+select kind, data from directory.entity where kind in ('leave', 'leaving') and not deleted and data is not null
+
 -- name: people_generation
 select people from directory.generation
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define ZONE_OFFSET (8 * HOUR)   /* Asia/Shanghai, in which dates without time are days (contract section 2) */
+
 static struct str *words(const struct doc *doc, uint32_t list, struct arena *arena, size_t *ret_count)
 {
 	const struct doc_node *node = &doc->nodes[list];
@@ -36,6 +38,24 @@ static void read_skills(struct person *person, const struct doc *doc, struct are
 	person->skill_count = n;
 }
 
+/* A time, or a date without one: the day's beginning in the default zone. */
+static instant begin_of(const struct doc *doc, uint32_t node, struct arena *arena)
+{
+	instant at = doc_instant(doc, node);
+	if (at == INSTANT_NONE)
+		(void)instant_parse_date(doc_string(doc, node, arena), ZONE_OFFSET, &at);
+	return at;
+}
+
+/* A time, or a date without one: what is good until a day is good to its end. */
+static instant end_of(const struct doc *doc, uint32_t node, struct arena *arena)
+{
+	instant at = doc_instant(doc, node);
+	if (at == INSTANT_NONE && instant_parse_date(doc_string(doc, node, arena), ZONE_OFFSET, &at))
+		at += DAY;
+	return at;
+}
+
 static void read_certificates(struct person *person, const struct doc *doc, struct arena *arena)
 {
 	uint32_t list = doc_member(doc, 0, STR("certificates"));
@@ -44,12 +64,7 @@ static void read_certificates(struct person *person, const struct doc *doc, stru
 	struct certificate *certificates = arena_zero(arena, (doc->nodes[list].count + 1) * sizeof(*certificates));
 	size_t n = 0;
 	for (uint32_t node = doc_first(doc, list); node; node = doc_next(doc, list, node)) {
-		instant until = doc_instant(doc, doc_member(doc, node, STR("until")));
-		struct str day = doc_string(doc, doc_member(doc, node, STR("until")), arena);
-		/* A date without time is a day: the certificate is good to its end. */
-		if (until == INSTANT_NONE && day.n == 10 &&
-		    instant_parse(str_format(arena, "%.*sT00:00:00+08:00", STR_ARG(day)), &until))
-			until += DAY;
+		instant until = end_of(doc, doc_member(doc, node, STR("until")), arena);
 		certificates[n++] = (struct certificate){ text_at(doc, node, "name", arena),
 							  text_at(doc, node, "skill", arena), until };
 	}
@@ -89,6 +104,43 @@ static bool read_person(struct person *person, struct str id, struct str data, s
 	return true;
 }
 
+/* Rows of one kind by staff: counted first, because a person keeps one array. */
+static void read_absences(struct person *persons, const struct directory *directory, const struct db_result *rows,
+			  struct arena *scratch, struct arena *arena)
+{
+	size_t count = db_rows(rows);
+	struct absence *leaves = arena_zero(arena, (count + 1) * sizeof(*leaves));
+	const struct person **whose = arena_zero(scratch, (count + 1) * sizeof(const struct person *));
+	struct absence *found = arena_zero(scratch, (count + 1) * sizeof(*found));
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct doc doc = { 0 };
+		struct fault ignored = FAULT_NONE;
+		if (doc_parse(&doc, db_get_text(rows, i, 1), scratch, &ignored))
+			continue;
+		const struct person *person = directory_person(directory, doc_get(&doc, "staff", scratch));
+		if (!person)
+			continue;
+		if (str_is(db_get_text(rows, i, 0), "leaving")) {
+			persons[person - persons].leaving = true;
+			continue;
+		}
+		found[i] = (struct absence){ begin_of(&doc, doc_member(&doc, 0, STR("from")), scratch),
+					   end_of(&doc, doc_member(&doc, 0, STR("to")), scratch) };
+		/* Whose end is not said ends with somebody's word that it is over. */
+		if (found[i].to == INSTANT_NONE)
+			found[i].to = INT64_MAX;
+		whose[i] = person;
+	}
+	for (size_t p = 0; p < directory->count; p++) {
+		persons[p].leaves = &leaves[used];
+		for (size_t i = 0; i < count; i++)
+			if (whose[i] == &persons[p])
+				leaves[used++] = found[i];
+		persons[p].leave_count = (size_t)(&leaves[used] - persons[p].leaves);
+	}
+}
+
 static int compare_person(const void *a, const void *b)
 {
 	return str_cmp(((const struct person *)a)->id, ((const struct person *)b)->id);
@@ -98,6 +150,7 @@ enum verdict knowledge_load_people(struct knowledge *knowledge, struct batch *ba
 {
 	db_queue(batch->db, "knowledge_people", NULL);
 	db_queue(batch->db, "knowledge_presence", NULL);
+	db_queue(batch->db, "knowledge_absence", NULL);
 	enum verdict verdict = db_sync(batch->db, fault);
 	if (verdict)
 		return verdict;
@@ -117,5 +170,6 @@ enum verdict knowledge_load_people(struct knowledge *knowledge, struct batch *ba
 		if (person)
 			persons[person - persons].on_post = db_get_bool(presence, i, 1);
 	}
+	read_absences(persons, &knowledge->directory, db_result(batch->db, 2), batch->arena, arena);
 	return OK;
 }

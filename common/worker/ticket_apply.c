@@ -172,7 +172,9 @@ static void apply_named(struct batch *batch, struct ticket *ticket, const struct
 		apply_member(&ticket->owner, doc, "to", arena);
 		ticket->owner_role = doc_get(doc, "role", arena);
 		apply_priority(ticket, doc, arena);
-		ticket->assigned_at = item->event.time;
+		/* A handover leaves the clocks as they are. */
+		if (str_is(name, "ticket.assigned"))
+			ticket->assigned_at = item->event.time;
 		ticket->unassignable = false;
 	} else if (str_is(name, "ticket.priority_changed")) {
 		apply_priority(ticket, doc, arena);

@@ -69,9 +69,11 @@ select r.ident from rebuild.record r
 -- The last one by its own time; of two of the same time the one that was read later.
 -- name: rebuild_entities
 with taken as (
-  select distinct on (r.ident) r.*, split_part(r.name, '.', 1) as kind, r.subject as id
+  select distinct on (r.ident) r.*, r.subject as id,
+         case r.name when 'staff.leave_approved' then 'leave' when 'staff.leaving' then 'leaving'
+                     else split_part(r.name, '.', 1) end as kind
     from rebuild.record r
-   where r.topic = 'aftercare.directory' and r.name like '%.upserted'
+   where r.topic = 'aftercare.directory' and (r.name like '%.upserted' or r.name in ('staff.leave_approved', 'staff.leaving'))
      and not exists (select from rebuild.dead d where d.service = 'intake' and d.topic = r.topic and d.partition = r.partition
                         and d."offset" = r."offset")
    order by r.ident, r."offset")

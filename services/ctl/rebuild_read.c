@@ -280,14 +280,33 @@ static void take_log(struct lane *lane, struct event *event)
 		lane->items[lane->item_count++] = (struct item){ .event = *event };
 }
 
+/* "E017:L-22" of a leave, "E017" of somebody who leaves: what stands behind the prefix of the key, else what the data say. */
+static struct str absence_of(struct event *event, struct str prefix, struct arena *arena)
+{
+	struct fault ignored = FAULT_NONE;
+	struct str key = event->record.key, staff, leave;
+
+	if (str_eq(str_cut(&key, ':'), prefix) && key.n > 0)
+		return key;
+	if (!event->data.p || event_parse(event, arena, &ignored) != OK || event->doc.count == 0)
+		return event->record.key;
+	staff = doc_get(&event->doc, "staff", arena);
+	leave = doc_get(&event->doc, "id", arena);
+	return leave.n > 0 ? str_format(arena, "%.*s:%.*s", STR_ARG(staff), STR_ARG(leave)) : staff;
+}
+
 /* What it is about: the member that its schema names, or what stands behind the colon of the key (a deletion has no data). */
 static struct str thing_of(struct event *event, struct arena *arena)
 {
+	static const char *const absences[][2] = { { "staff.leave_approved", "leave" }, { "staff.leaving", "leaving" } };
 	struct fault ignored = FAULT_NONE;
 	struct str key = event->record.key, id = STR_NONE;
 	struct str kind = event->name;
 	bool post = str_ends(kind, STR("_post"));
 
+	for (size_t i = 0; i < array_count(absences); i++)
+		if (str_is(kind, absences[i][0]))
+			return absence_of(event, str_of(absences[i][1]), arena);
 	if (event->data.p && event_parse(event, arena, &ignored) == OK && event->doc.count > 0)
 		id = doc_get(&event->doc, post ? "staff" : "id", arena);
 	kind = post ? STR("post") : str_cut(&kind, '.');

@@ -153,6 +153,8 @@ static struct str failed(const struct ticket_view *view, struct str need)
 {
 	static const struct sentence needs[] = {
 		{ "on_post", "off post", "不在岗" },
+		{ "on_leave", "on leave now or when it is due", "休假中或到期时休假" },
+		{ "leaving", "leaves", "即将离岗" },
 		{ "skill", "not skilled in it", "无此技能" },
 		{ "capacity", "has enough open", "在手已满" },
 		{ "certificate", "no certificate", "无证书" }, { "onboarded", "not onboarded", "未通过上岗" },

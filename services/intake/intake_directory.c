@@ -39,16 +39,36 @@ struct flow {
 	bool people, things, installations;
 };
 
+/* "staff" of staff.upserted; "leave", "leaving" of what else is said of somebody. */
 static struct str kind_of(const struct claim *claim)
 {
 	struct str name = claim->type->name;
 
-	return str_cut(&name, '.');
+	return claim->type->about == ABOUT_PERSON && claim->type->prefix.p ? claim->type->prefix : str_cut(&name, '.');
+}
+
+/* A person has many leaves: their id is what the contract's key has behind "leave:", "E017:L-22". */
+static struct str entity_id(const struct claim *claim, struct arena *arena)
+{
+	const struct event *event = &claim->item->event;
+	struct str key = event->record.key, leave;
+
+	if (claim->type->about != ABOUT_PERSON)
+		return claim->id;
+	if (str_eq(str_cut(&key, ':'), kind_of(claim)) && key.n > 0 && key.n <= INTAKE_KEY_MAX)
+		return key;
+	leave = doc_get(&event->doc, "id", arena);
+	return leave.n > 0 ? str_format(arena, "%.*s:%.*s", STR_ARG(claim->id), STR_ARG(leave)) : claim->id;
 }
 
 static struct str entity_key(const struct claim *claim, struct arena *arena)
 {
-	return str_format(arena, "%.*s:%.*s", STR_ARG(kind_of(claim)), STR_ARG(claim->id));
+	return str_format(arena, "%.*s:%.*s", STR_ARG(kind_of(claim)), STR_ARG(entity_id(claim, arena)));
+}
+
+static bool is_entity(const struct claim *claim)
+{
+	return claim->type->about == ABOUT_ENTITY || claim->type->about == ABOUT_PERSON;
 }
 
 /* ---- load ---- */
@@ -69,13 +89,13 @@ static void collect(struct flow *flow)
 		const struct claim *claim = &flow->claims[i];
 		struct str key;
 
-		if (claim->type->about == ABOUT_ENTITY) {
+		if (is_entity(claim)) {
 			key = entity_key(claim, arena);
 			if (intake_table_find(&flow->entities, key))
 				continue;
 			intake_table_put(&flow->entities, key, (uint32_t)flow->entity_count);
 			flow->entity[flow->entity_count++] =
-				(struct entity){ .kind = kind_of(claim), .id = claim->id, .at = INSTANT_NONE };
+				(struct entity){ .kind = kind_of(claim), .id = entity_id(claim, arena), .at = INSTANT_NONE };
 		} else if (claim->type->about == ABOUT_PRESENCE && !intake_table_find(&flow->posts, claim->id)) {
 			intake_table_put(&flow->posts, claim->id, (uint32_t)flow->post_count);
 			flow->post[flow->post_count++] = (struct post){ .staff = claim->id, .at = INSTANT_NONE };
@@ -160,7 +180,7 @@ static void take_entity(struct flow *flow, const struct claim *claim, instant at
 			read_installation(entity, &event->doc, arena);
 	}
 	flow->entity_changed[place] = true;
-	if (str_is(entity->kind, "staff") || str_is(entity->kind, "roster"))
+	if (str_is(entity->kind, "staff") || str_is(entity->kind, "roster") || claim->type->about == ABOUT_PERSON)
 		flow->people = true;
 	else
 		flow->things = true;
@@ -187,7 +207,7 @@ static void take(struct flow *flow, struct claim *claim)
 	instant at = intake_arrived(claim->item->event.time, flow->batch->now);
 	struct str ident = { (const char *)claim->ident.bytes, IDENT_BYTES };
 
-	if (claim->type->about == ABOUT_ENTITY)
+	if (is_entity(claim))
 		take_entity(flow, claim, at);
 	else if (claim->type->about == ABOUT_PRESENCE)
 		take_presence(flow, claim, at);

@@ -120,6 +120,7 @@ struct routing_wish {
 	struct str product, fault_type, language;   /* absent: the request does not say */
 	struct strings named;                       /* the persons a complaint is about */
 	struct strings served;                      /* persons who have had a ticket of this customer */
+	instant due;                                /* the earliest due time that is known; INSTANT_NONE: none */
 };
 /* Of the person at the same place of the directory. */
 struct routing_load {
@@ -136,6 +137,8 @@ struct routing_load {
 	X(ONBOARDED, "onboarded") \
 	X(NOT_NAMED, "not_named_in_complaint") \
 	X(ON_POST, "on_post") \
+	X(ON_LEAVE, "on_leave") \
+	X(LEAVING, "leaving") \
 	X(CAPACITY, "capacity")
 
 enum routing_ruled {
@@ -175,6 +178,8 @@ bool routing_owner_fits(const struct ticket *ticket, const struct strings *compl
  * complained of handles no complaint where the policy says so (C102); else gate_unmet. */
 bool routing_may_own(const struct ticket *ticket, const struct routing_claim *claim, const struct routing_book *book,
 		     const struct value *vector, instant now, struct arena *arena, struct routing_refusal *ret_refusal);
+/* Whether somebody else must have the ticket because its owner leaves, or is on leave now or when it is due (C182, C183). */
+bool routing_hands_over(const struct ticket *ticket, const struct routing_book *book, instant due, instant now);
 /* Whether the policy prefers somebody who has served the customer before. */
 bool routing_prefers_served(const struct policy *policy);
 

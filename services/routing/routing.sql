@@ -18,6 +18,14 @@ where (rank, received_at, ticket) > ($2::int4, $3::timestamptz, $4::text)
 order by rank, received_at, ticket
 limit $5::int8
 
+-- The whole lane is read only when one of them has something in hand here.
+-- name: load_owned
+select ticket from ticket
+where lane = $1::int4 and owner = any($2::text[]) and state not in ('closed', 'rejected', 'cancelled') and ticket > $3::text
+  and exists (select from workload where lane = $1::int4 and person = any($2::text[]) and open > 0)
+order by ticket
+limit $4::int8
+
 -- name: save_workload
 insert into workload as w (lane, person, open, assigned_at)
 select $1::int4, d.person, d.open, d.assigned_at from unnest($2::text[], $3::int4[], $4::timestamptz[]) as d (person, open, assigned_at)

@@ -141,12 +141,25 @@ static bool named(const struct strings *list, struct str id, const struct person
 	return strings_contain(*list, id) || (person && person->name.n > 0 && strings_contain(*list, person->name));
 }
 
+/* RULED_NONE: is there, and will be when the work is due. */
+static enum routing_ruled absent(const struct person *person, const struct routing_need *need, instant due, instant now)
+{
+	if (person->leaving)
+		return RULED_LEAVING;
+	if (need->on_post && !person->on_post)
+		return RULED_ON_POST;
+	if (need->on_post && (directory_on_leave(person, now) || (due > now && directory_on_leave(person, due))))
+		return RULED_ON_LEAVE;
+	return RULED_NONE;
+}
+
 static enum routing_ruled judge(const struct view *view, size_t index, const struct value *vector)
 {
 	const struct person *person = &view->book->directory->people[index];
 	const struct routing_need *need = view->need;
 	const struct routing_wish *wish = view->wish;
 	bool pool = !view->rule || view->rule->type == ROUTE_POOL;
+	enum routing_ruled away = absent(person, need, wish->due, view->now);
 	struct str role = view->rule && view->rule->of.n > 0 ? view->rule->of : view->role;
 
 	if (!pool && !meant(view->rule, person->id, person->role, view->book, vector))
@@ -167,8 +180,8 @@ static enum routing_ruled judge(const struct view *view, size_t index, const str
 		return RULED_ONBOARDED;
 	if (need->not_named && named(&wish->named, person->id, person))
 		return RULED_NOT_NAMED;
-	if (need->on_post && !person->on_post)
-		return RULED_ON_POST;
+	if (away != RULED_NONE)
+		return away;
 	if (need->capacity && person->max_open > 0 && view->loads[index].open >= person->max_open)
 		return RULED_CAPACITY;
 	return RULED_NONE;
@@ -310,6 +323,16 @@ bool routing_owner_fits(const struct ticket *ticket, const struct strings *compl
 		return !rule->binding || meant(rule, ticket->owner, role, book, vector);
 	needed = needed_role(ticket, &policy->routing.need);
 	return !mode || needed.n == 0 || str_eq(role, needed);
+}
+
+bool routing_hands_over(const struct ticket *ticket, const struct routing_book *book, instant due, instant now)
+{
+	const struct policy *policy = routing_policy_of(book);
+	const struct person *owner = ticket->owner.p ? directory_person(book->directory, ticket->owner) : NULL;
+	enum routing_ruled away = owner && policy ? absent(owner, &policy->routing.need, due, now) : RULED_NONE;
+
+	/* Who is off post for a while keeps what he has. */
+	return state_is_open(ticket->state) && (away == RULED_LEAVING || away == RULED_ON_LEAVE);
 }
 
 bool routing_may_own(const struct ticket *ticket, const struct routing_claim *claim, const struct routing_book *book,

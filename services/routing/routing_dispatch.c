@@ -1,6 +1,8 @@
 /* Dispatch: the choice is made by routing_decide_assign.c; here it is given what it looks at, and becomes a fact. */
 #include "services/routing/routing_run.h"
 
+#define HANDOVER "handover"
+
 void routing_own(struct ticket *ticket, struct str person, struct str role, instant at)
 {
 	ticket->owner = person;
@@ -61,6 +63,7 @@ static enum verdict wish_of(struct routing_work *work, const struct policy *poli
 	struct routing_run *run = work->run;
 
 	routing_decode_wish(ticket_data(work), run->batch->arena, ret_wish);
+	ret_wish->due = routing_due(work->ticket, &work->book, routing_vector(work), run->batch->now);
 	if (routing_prefers_served(policy)) {
 		enum verdict verdict = routing_store_served(run, fault);
 
@@ -110,6 +113,61 @@ enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault
 	return routing_fact_end(work, fault);
 }
 
+/* Raises the flag, or takes it down. */
+static enum verdict flag_handover(struct routing_work *work, bool raise, struct fault *fault)
+{
+	const struct action flag = { .type = ACTION_FLAG, .set = raise ? STR(HANDOVER) : STR_NONE,
+				     .clear = raise ? STR_NONE : STR(HANDOVER) };
+	const struct actions actions = { &flag, 1 };
+
+	return routing_act(work, &actions, STR(HANDOVER), work->run->batch->now, fault);
+}
+
+/* Nobody can take it over: said once, and somebody is to see to it; the next change of the people tries again. */
+static enum verdict nobody_takes_over(struct routing_work *work, struct fault *fault)
+{
+	const struct person *owner = directory_person(work->run->directory, work->ticket->owner);
+	enum verdict verdict;
+
+	if (routing_word_has(work->ticket->flags, STR(HANDOVER)))
+		return OK;
+	verdict = flag_handover(work, true, fault);
+	if (verdict != OK)
+		return verdict;
+	return routing_task_open(work, STR(HANDOVER), owner && owner->superior.n > 0 ? owner->superior : STR("manager"), INSTANT_NONE,
+				 STR(HANDOVER), fault);
+}
+
+enum verdict routing_hand_over(struct routing_work *work, struct fault *fault)
+{
+	const struct policy *policy = routing_policy_of(&work->book);
+	struct ticket *ticket = work->ticket;
+	instant now = work->run->batch->now, assigned_at = ticket->assigned_at;
+	struct str from = ticket->owner;
+	struct routing_choice choice;
+	struct routing_wish wish;
+	enum verdict verdict;
+
+	if (!policy || !routing_hands_over(ticket, &work->book, routing_due(ticket, &work->book, routing_vector(work), now), now))
+		return OK;
+	verdict = wish_of(work, policy, &wish, fault);
+	if (verdict != OK)
+		return verdict;
+	routing_choose(ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, &choice);
+	if (!choice.person)
+		return nobody_takes_over(work, fault);
+	routing_own(ticket, choice.person->id, choice.person->role, assigned_at);
+	work->given_at = now;
+	routing_fact_begin(work, STR("ticket.owner_changed"), ticket->state, now);
+	write_member(&work->writer, "from", from);
+	write_member(&work->writer, "to", ticket->owner);
+	write_member(&work->writer, "role", ticket->owner_role);
+	routing_write_why(&work->writer, &choice);
+	work->vector = NULL;
+	verdict = routing_fact_end(work, fault);
+	return verdict != OK ? verdict : flag_handover(work, false, fault);
+}
+
 /* Who has the ticket in hand; absent when nobody or it is over. */
 static struct str carrier(const struct ticket *ticket)
 {
@@ -140,5 +198,5 @@ void routing_book_load(struct routing_work *work)
 	if (had.p)
 		book(work->run, had, -1, INSTANT_NONE);
 	if (has.p)
-		book(work->run, has, 1, work->ticket->assigned_at);
+		book(work->run, has, 1, work->given_at > work->ticket->assigned_at ? work->given_at : work->ticket->assigned_at);
 }

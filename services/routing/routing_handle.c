@@ -60,8 +60,8 @@ static enum verdict intake_fact(struct routing_work *work, struct fault *fault)
 	return verdict != OK ? verdict : routing_advance(work, fault);
 }
 
-static enum verdict work_begin(struct routing_work *work, struct routing_run *run, struct item *item, struct ticket *ticket,
-			       struct fault *fault)
+enum verdict routing_work_begin(struct routing_work *work, struct routing_run *run, struct item *item, struct ticket *ticket,
+				struct fault *fault)
 {
 	struct knowledge *knowledge = run->routing->knowledge;
 	enum verdict verdict;
@@ -104,7 +104,7 @@ static enum verdict one(struct routing_run *run, struct item *item, struct fault
 		batch_refuse(batch, item, REASON_SCHEMA_INVALID, "the data are no object");
 		return OK;
 	}
-	verdict = work_begin(&work, run, item, ticket, fault);
+	verdict = routing_work_begin(&work, run, item, ticket, fault);
 	if (verdict != OK)
 		return verdict;
 	if (item->timer)
@@ -117,91 +117,6 @@ static enum verdict one(struct routing_run *run, struct item *item, struct fault
 		verdict = routing_claim_handle(&work, fault);
 	routing_book_load(&work);
 	return verdict;
-}
-
-/* ---- the look-out for people ---- */
-
-static struct routing_place place_of(const struct item *item, struct arena *arena)
-{
-	int64_t rank = -1;
-	struct routing_place place = { .received_at = 0, .ticket = STR("") };
-
-	/* "watch" begins at the head of the queue, "retry" goes on where the last one stopped. */
-	if (doc_int64(&item->event.doc, doc_member(&item->event.doc, 0, STR("rank")), &rank)) {
-		place.received_at = doc_instant(&item->event.doc, doc_member(&item->event.doc, 0, STR("received_at")));
-		place.ticket = doc_get(&item->event.doc, "ticket", arena);
-	}
-	place.rank = (int32_t)rank;
-	return place;
-}
-
-static void post_rest(struct routing_run *run, const struct routing_place *last)
-{
-	struct batch *batch = run->batch;
-	struct buf body = { 0 };
-	struct writer writer = { .buf = &body };
-
-	write_open(&writer, '{');
-	write_member_int(&writer, "rank", last->rank);
-	write_member_instant(&writer, "received_at", last->received_at);
-	write_member(&writer, "ticket", last->ticket);
-	write_close(&writer, '}');
-	/* Lost with the process: the next take looks at all of them again. */
-	(void)worker_post(batch->worker, batch->topic, batch->partition, "retry", buf_view(&body));
-	buf_done(&body);
-}
-
-/* Postings come in batches of their own, so their tickets are loaded here. */
-static enum verdict look_out(struct routing_run *run, struct item *item, struct fault *fault)
-{
-	struct batch *batch = run->batch;
-	struct routing_place after = place_of(item, batch->arena), *places;
-	enum verdict verdict;
-	struct str *ids;
-	size_t count;
-
-	verdict = routing_store_unassignable(run, &after, &places, &count, fault);
-	if (verdict != OK || count == 0)
-		return verdict;
-	ids = arena_alloc(batch->arena, count * sizeof(*ids));
-	for (size_t i = 0; i < count; i++)
-		ids[i] = places[i].ticket;
-	verdict = ticket_load_ids(batch, ids, count, &run->tickets, fault);
-	run->served_read = false;
-	for (size_t i = 0; i < count && verdict == OK; i++) {
-		struct ticket *ticket = ticket_find(&run->tickets, places[i].ticket);
-		struct routing_work work;
-
-		if (!ticket || !ticket->known || !ticket->unassignable)
-			continue;
-		verdict = work_begin(&work, run, item, ticket, fault);
-		if (verdict == OK)
-			verdict = routing_dispatch(&work, false, fault);
-		routing_book_load(&work);
-	}
-	if (verdict == OK && count == ROUTING_RETRY_MAX)
-		post_rest(run, &places[count - 1]);
-	return verdict;
-}
-
-static bool is_look_out(const struct item *item)
-{
-	return item->posted && (str_is(item->event.name, "watch") || str_is(item->event.name, "retry"));
-}
-
-/* One is as good as many: those of a batch look at the same people, and the first one of all begins at the head. */
-static enum verdict postings(struct routing_run *run, struct fault *fault)
-{
-	struct batch *batch = run->batch;
-	struct item *first = NULL;
-
-	for (size_t i = 0; i < batch->count; i++) {
-		struct item *item = &batch->items[i];
-
-		if (is_look_out(item) && (!first || str_is(item->event.name, "watch")))
-			first = item;
-	}
-	return first ? look_out(run, first, fault) : OK;
 }
 
 /* ---- what customers have been told ---- */
@@ -265,7 +180,7 @@ enum verdict routing_handle(void *state, struct batch *batch, struct fault *faul
 		return verdict;
 	run.directory = knowledge_directory(routing->knowledge);
 	if (batch->count > 0 && batch->items[0].posted) {
-		verdict = postings(&run, fault);
+		verdict = routing_look_out(&run, fault);
 	} else if (str_is(str_of(batch->topic), TOPIC_MESSAGES)) {
 		verdict = messages(&run, fault);
 	} else {

@@ -55,6 +55,7 @@ struct routing_work {
 	struct str fact;
 	instant fact_at;
 	struct ticket before;             /* as it was before the item */
+	instant given_at;                 /* when a handover gave it to its owner; 0: it did not */
 	const struct findings *findings;  /* what a supplement has changed of them; NULL: nothing */
 	const struct rule *fired[ROUTING_FIRED_MAX];   /* rules that have acted on this item: a stop for circles */
 	size_t fired_count;
@@ -64,6 +65,14 @@ struct routing_work {
 enum verdict routing_handle(void *state, struct batch *batch, struct fault *fault) must_check;
 /* Verifies, classifies and dispatches as far as the system may. */
 enum verdict routing_advance(struct routing_work *work, struct fault *fault) must_check;
+
+/* Makes the work ready: the ticket's policies and lifecycle are there. */
+enum verdict routing_work_begin(struct routing_work *work, struct routing_run *run, struct item *item, struct ticket *ticket,
+				struct fault *fault) must_check;
+
+/* ---- routing_lookout.c: people come, go and change ---- */
+/* A batch of postings: tickets of people who go are handed over, those that wait for somebody are tried again. */
+enum verdict routing_look_out(struct routing_run *run, struct fault *fault) must_check;
 
 /* ---- routing_claim.c: a claim of the log ---- */
 enum verdict routing_claim_handle(struct routing_work *work, struct fault *fault) must_check;
@@ -88,6 +97,9 @@ enum verdict routing_escalate(struct routing_work *work, struct str person, stru
 /* Chooses and says ticket.assigned, or once ticket.unassignable. Nothing when the policy leaves it to people, or the
  * choice falls on the owner; `keep`: nor when it could fall on him. */
 enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault *fault) must_check;
+/* Gives the ticket of somebody who leaves or goes on leave to somebody else, its clocks unchanged (ticket.owner_changed); where nobody
+ * can take it, flags it and opens a task, once. Nothing when the owner stays. */
+enum verdict routing_hand_over(struct routing_work *work, struct fault *fault) must_check;
 /* The persons that the ticket complains of. */
 struct strings routing_named(struct routing_work *work);
 /* The members of ticket.assigned that both kinds of dispatch have; `due` is raw JSON, absent: the earliest clock's. */
@@ -145,6 +157,9 @@ struct routing_place {
 #define ROUTING_RETRY_MAX 1000
 enum verdict routing_store_unassignable(struct routing_run *run, const struct routing_place *after,
 					struct routing_place **ret_places, size_t *ret_count, struct fault *fault) must_check;
+/* Ids of open tickets of the lane that these people have, behind `after`; at most ROUTING_RETRY_MAX. Cheap when they have none. */
+enum verdict routing_store_owned(struct routing_run *run, const struct str *people, size_t people_count, struct str after,
+				 struct str **ret_tickets, size_t *ret_count, struct fault *fault) must_check;
 /* Queues the changes of load, one row per person, sorted. */
 void routing_store_save(struct routing_run *run);
 

@@ -134,6 +134,28 @@ enum verdict routing_store_unassignable(struct routing_run *run, const struct ro
 	return OK;
 }
 
+enum verdict routing_store_owned(struct routing_run *run, const struct str *people, size_t people_count, struct str after,
+				 struct str **ret_tickets, size_t *ret_count, struct fault *fault)
+{
+	struct arena *arena = run->batch->arena;
+	struct db_params params = { .arena = arena };
+	const struct db_result *rows;
+	enum verdict verdict;
+
+	db_int4(&params, run->batch->partition);
+	db_text_array(&params, people, people_count);
+	db_text(&params, after);
+	db_int(&params, ROUTING_RETRY_MAX);
+	verdict = db_run(run->batch->db, "load_owned", &params, &rows, fault);
+	if (verdict != OK)
+		return verdict;
+	*ret_count = db_rows(rows);
+	*ret_tickets = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_tickets));
+	for (size_t i = 0; i < *ret_count; i++)
+		(*ret_tickets)[i] = str_copy(arena, db_get_text(rows, i, 0));
+	return OK;
+}
+
 static int by_person(const void *a, const void *b)
 {
 	return str_cmp(((const struct routing_load_change *)a)->person, ((const struct routing_load_change *)b)->person);

@@ -78,8 +78,9 @@ static const char *chosen(struct stage *stage)
 static void test_needs(void **state)
 {
 	static const struct str named[] = { { "A", 1 } };
+	static const struct absence away[] = { { NOW + DAY, NOW + 3 * DAY } };
 	static const enum routing_ruled rules[] = { RULED_ROLE, RULED_SKILL, RULED_CERTIFICATE, RULED_LANGUAGE, RULED_ONBOARDED,
-						    RULED_NOT_NAMED, RULED_ON_POST, RULED_CAPACITY };
+						    RULED_NOT_NAMED, RULED_ON_POST, RULED_ON_LEAVE, RULED_LEAVING, RULED_CAPACITY };
 
 	(void)state;
 	for (size_t i = 0; i < array_count(rules); i++) {
@@ -124,6 +125,16 @@ static void test_needs(void **state)
 			need->on_post = true;
 			a->on_post = false;
 			break;
+		case RULED_ON_LEAVE:
+			/* There today, but not when it is due. */
+			need->on_post = true;
+			a->leaves = away;
+			a->leave_count = 1;
+			stage.wish.due = NOW + 2 * DAY;
+			break;
+		case RULED_LEAVING:
+			a->leaving = true;
+			break;
 		case RULED_CAPACITY:
 			need->capacity = true;
 			a->max_open = 3;
@@ -137,6 +148,47 @@ static void test_needs(void **state)
 		if (strcmp(chosen(&stage), "B") != 0 || stage.choice.ruled_out_count != 1 ||
 		    stage.choice.ruled_out[0].ruled != rules[i] || stage.choice.eligible_count != 1)
 			fail_msg("%s", routing_ruled_name(rules[i]));
+	}
+}
+
+/* Who must give up what he has: not for an hour off post, nor for a leave that the work does not meet. */
+static void test_hands_over(void **state)
+{
+	static const struct absence week[] = { { NOW + DAY, NOW + 8 * DAY } };
+	static const struct {
+		const char *name;
+		bool leaving, off_post, leave, need, closed, unknown;
+		instant due, now;
+		bool want;
+	} rows[] = {
+		{ "stays", .need = true, .due = NOW + 2 * DAY, .now = NOW },
+		{ "leaves", .leaving = true, .now = NOW, .due = INSTANT_NONE, .want = true },
+		{ "leaves, but it is over", .leaving = true, .closed = true, .now = NOW, .due = INSTANT_NONE },
+		{ "off post", .off_post = true, .need = true, .now = NOW, .due = INSTANT_NONE },
+		{ "due before the leave", .leave = true, .need = true, .now = NOW, .due = NOW + DAY - 1 },
+		{ "due in the leave", .leave = true, .need = true, .now = NOW, .due = NOW + DAY, .want = true },
+		{ "due when it ends", .leave = true, .need = true, .now = NOW, .due = NOW + 8 * DAY },
+		{ "no due time, leave to come", .leave = true, .need = true, .now = NOW, .due = INSTANT_NONE },
+		{ "no due time, on leave", .leave = true, .need = true, .now = NOW + DAY, .due = INSTANT_NONE, .want = true },
+		{ "due in the leave, which the policy does not ask about", .leave = true, .now = NOW, .due = NOW + DAY },
+		{ "not on file", .leaving = true, .unknown = true, .now = NOW, .due = INSTANT_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < array_count(rows); i++) {
+		struct stage stage;
+
+		set(&stage);
+		stage.ticket.owner = rows[i].unknown ? STR("Z") : STR("A");
+		stage.ticket.state = rows[i].closed ? STATE_CLOSED : STATE_ASSIGNED;
+		stage.policy.routing.present = true;
+		stage.policy.routing.need.on_post = rows[i].need;
+		stage.people[0].leaving = rows[i].leaving;
+		stage.people[0].on_post = !rows[i].off_post;
+		stage.people[0].leaves = week;
+		stage.people[0].leave_count = rows[i].leave;
+		if (routing_hands_over(&stage.ticket, &stage.book, rows[i].due, rows[i].now) != rows[i].want)
+			fail_msg("%s", rows[i].name);
 	}
 }
 
@@ -389,7 +441,8 @@ static void test_pool_of_a_role(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_needs), cmocka_unit_test(test_skill_covers), cmocka_unit_test(test_role_by_mode_then_kind),
+		cmocka_unit_test(test_needs),
+		cmocka_unit_test(test_hands_over), cmocka_unit_test(test_skill_covers), cmocka_unit_test(test_role_by_mode_then_kind),
 		cmocka_unit_test(test_preferences), cmocka_unit_test(test_rules_in_order), cmocka_unit_test(test_by_hand),
 		cmocka_unit_test(test_owner_fits), cmocka_unit_test(test_pool_of_a_role),
 	};
