@@ -80,7 +80,7 @@ help:
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
 ## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX)
 ## make mutate             takes each rule of the protocol out and shows the test that then fails
-## make bench              speed and size on this machine, on real Kafka
+## make bench              speed and size on this machine, on real Kafka; POISON=1: intake with 1 % of poison against none
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
 ## make layers             only the check that includes point down and decisions are pure

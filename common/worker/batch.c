@@ -1,8 +1,7 @@
 /* One transaction of a source: compare-and-set, the service's handle, outbox and the rest, commit, publish.
  *
  * Downhill and nothing else: no decision about a ticket is made here and no record is read. What fails is rolled back
- * whole; an outage is for the loop to wait out; a refusal of the database is narrowed down to the one event that
- * causes it (architecture section 4, rules 1, 2 and 7). */
+ * whole; an outage is for the loop to wait out; what is refused is for narrow.c (architecture section 4, rules 1, 2 and 7). */
 #include "common/worker/inner.h"
 
 #include <stdio.h>
@@ -267,33 +266,5 @@ enum verdict batch_transaction(struct worker *worker, struct source *source, enu
 	}
 	source->next_due = gate;
 	batch_after_commit(&inner, work, next, rows, row_count, fired);
-	return OK;
-}
-
-enum verdict batch_narrowed(struct worker *worker, struct source *source, enum work work, struct item *items, size_t count,
-			    int64_t next, size_t *ret_done, struct fault *fault)
-{
-	size_t done = count;
-	enum verdict verdict = batch_transaction(worker, source, work, items, &count, next, BATCH_EVENTS_MAX, NULL, fault);
-	if (ret_done)
-		*ret_done = verdict == OK && source->taken ? done : 0;
-	if (verdict != REJECT)
-		return verdict;
-	for (size_t i = 0; i < count && source->taken; i++) {
-		int64_t step = work != WORK_ITEMS ? next : i + 1 < count ? items[i].event.record.offset + 1 : next;
-		size_t one = 1;
-		*fault = FAULT_NONE;
-		verdict = batch_transaction(worker, source, work, &items[i], &one, step, 1, NULL, fault);
-		if (verdict == REJECT) {
-			item_refuse(&items[i], fault, &worker->batch_arena);
-			FAILPOINT("dead.refused");
-			*fault = FAULT_NONE;
-			verdict = batch_transaction(worker, source, work, &items[i], &one, step, 1, NULL, fault);
-		}
-		if (verdict)
-			return verdict;
-		if (ret_done && source->taken)
-			*ret_done = i + 1;
-	}
 	return OK;
 }

@@ -85,6 +85,8 @@ struct source {
 	int64_t timers_at;         /* monotonic time of the last firing */
 	int64_t pruned_to;         /* seq up to which the outbox is known to be cleared */
 
+	size_t width;              /* items of one transaction, 0: all; see narrow.c */
+
 	/* a crash came before us: see work.c */
 	bool careful, careful_timers, single_timers;
 	int64_t suspect_until;
@@ -219,11 +221,13 @@ enum work { WORK_ITEMS, WORK_POSTINGS, WORK_TIMERS };
  * how many. `refuse_timer` (else NULL) is why the one timer that is about to be fired becomes a dead letter. */
 enum verdict batch_transaction(struct worker *worker, struct source *source, enum work work, struct item *items, size_t *count,
 			       int64_t next, size_t limit, const struct fault *refuse_timer, struct fault *fault) must_check;
-/* The same with a refusal of the database narrowed down to the item that causes it. *ret_done (may be NULL) counts the
- * items that are behind us, also when the verdict is not OK. */
+void item_refuse(struct item *item, const struct fault *fault, struct arena *arena);
+
+/* ---- narrow.c ---- */
+/* The same in as many transactions as it takes, with a refusal of the database narrowed down to the items that cause it.
+ * *ret_done (may be NULL) counts the items that are behind us, also when the verdict is not OK. */
 enum verdict batch_narrowed(struct worker *worker, struct source *source, enum work work, struct item *items, size_t count,
 			    int64_t next, size_t *ret_done, struct fault *fault) must_check;
-void item_refuse(struct item *item, const struct fault *fault, struct arena *arena);
 
 /* ---- work.c ---- */
 /* What waits at a source, records or postings, in one transaction (one at a time after a crash or a refusal of the
@@ -243,8 +247,9 @@ struct published {
 	int32_t partition;
 	struct str key, headers, value;
 };
-/* REJECT too_large when a fact could never be published: in the outbox it would stop its source for ever. */
-enum verdict outcome_check(const struct batch_inner *inner, struct fault *fault) must_check;
+/* REJECT too_large when a fact could never be published: in the outbox it would stop its source for ever. The items that
+ * would have such facts are refused early: done again, the batch does without them. */
+enum verdict outcome_check(struct batch_inner *inner, struct fault *fault) must_check;
 /* A rule broken: what comes before is committed on its own. */
 void outcome_split(struct batch_inner *inner);
 /* Queues outbox rows, dead letters, timers, marks; returns the rows to publish after the commit (batch arena). */

@@ -298,19 +298,31 @@ static void queue_marks(struct batch_inner *inner)
 	db_queue(inner->batch.db, "mark_save", &params);
 }
 
-enum verdict outcome_check(const struct batch_inner *inner, struct fault *fault)
+static size_t outgoing_size(const struct outgoing *out)
+{
+	size_t size = out->key.n + out->body.n + out->subject.n + out->id.n + out->traceparent.n + out->tracestate.n +
+		      out->cause_id.n + out->cause_source.n;
+	for (size_t h = 0; h < out->extra_count; h++)
+		size += out->extra[h].name.n + out->extra[h].value.n;
+	return size;
+}
+
+enum verdict outcome_check(struct batch_inner *inner, struct fault *fault)
 {
 	for (size_t i = 0; i < inner->emission_count; i++) {
-		const struct outgoing *out = &inner->emissions[i].outgoing;
-		size_t size = out->key.n + out->body.n + out->subject.n + out->id.n + out->traceparent.n + out->tracestate.n +
-			      out->cause_id.n + out->cause_source.n;
-		for (size_t h = 0; h < out->extra_count; h++)
-			size += out->extra[h].name.n + out->extra[h].value.n;
-		if (!inner->emissions[i].withdrawn && size > FACT_BYTES_MAX)
-			return fault_reject(fault, REASON_TOO_LARGE, "its %.*s would have %zu bytes, at most %d", STR_ARG(out->name),
-					    size, FACT_BYTES_MAX);
+		const struct emission *emission = &inner->emissions[i];
+		size_t size = outgoing_size(&emission->outgoing);
+		if (emission->withdrawn || size <= FACT_BYTES_MAX)
+			continue;
+		struct fault own = FAULT_NONE;
+		(void)fault_reject(&own, REASON_TOO_LARGE, "its %.*s would have %zu bytes, at most %d",
+				   STR_ARG(emission->outgoing.name), size, FACT_BYTES_MAX);
+		if (!emission->item->refused_early)
+			item_refuse(emission->item, &own, inner->batch.arena);
+		if (fault->verdict == OK)
+			*fault = own;
 	}
-	return OK;
+	return fault->verdict;
 }
 
 void outcome_queue(struct batch_inner *inner, const struct published **ret_rows, size_t *ret_count)

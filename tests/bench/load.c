@@ -1,5 +1,5 @@
-/* The load of the benches, as upstream systems would make it: `load fill N`, `load latency RATE SECONDS`,
- * `load lifecycle TICKETS IN_FLIGHT`. Reads AFTERCARE_BROKERS. Prints name=value lines for run.sh. */
+/* The load of the benches, as upstream systems would make it: `load fill N [PERCENT POISON]`,
+ * `load latency RATE SECONDS`, `load lifecycle TICKETS IN_FLIGHT`. Reads AFTERCARE_BROKERS. Prints name=value lines for run.sh. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ instant load_wall(void)
 	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
 }
 
-static void die(const char *what, const char *why)
+void load_die(const char *what, const char *why)
 {
 	fprintf(stderr, "load: %s: %s\n", what, why);
 	exit(1);
@@ -34,7 +34,7 @@ static rd_kafka_conf_t *client_conf(const struct load *load)
 	char error[256];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	if (rd_kafka_conf_set(conf, "bootstrap.servers", load->brokers, error, sizeof(error)))
-		die("bootstrap.servers", error);
+		load_die("bootstrap.servers", error);
 	return conf;
 }
 
@@ -42,7 +42,7 @@ static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
 	char error[256];
 	if (rd_kafka_conf_set(conf, name, value, error, sizeof(error)))
-		die(name, error);
+		load_die(name, error);
 }
 
 void load_claim(struct load *load, const char *topic, const char *key, const char *id, const char *type, instant at,
@@ -62,7 +62,7 @@ void load_claim(struct load *load, const char *topic, const char *key, const cha
 		if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
 			return;
 		if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			die(topic, rd_kafka_err2str(error));
+			load_die(topic, rd_kafka_err2str(error));
 		rd_kafka_poll(load->producer, 10);
 	}
 }
@@ -96,18 +96,18 @@ rd_kafka_t *load_reader_at(struct load *load, int64_t offset, int64_t *ret_ends,
 	set(conf, "fetch.wait.max.ms", "10");
 	rd_kafka_t *reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof(error));
 	if (!reader)
-		die("reader", error);
+		load_die("reader", error);
 	rd_kafka_poll_set_consumer(reader);
 	const struct rd_kafka_metadata *metadata = NULL;
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(reader, "aftercare.tickets", NULL);
 	if (rd_kafka_metadata(reader, 0, topic, &metadata, 10000) || metadata->topic_cnt != 1)
-		die("aftercare.tickets", "no metadata within 10 s");
+		load_die("aftercare.tickets", "no metadata within 10 s");
 	rd_kafka_topic_partition_list_t *lanes = rd_kafka_topic_partition_list_new(64);
 	*ret_total = 0;
 	for (int i = 0; i < metadata->topics[0].partition_cnt && i < most; i++) {
 		int64_t low = 0, high = 0;
 		if (rd_kafka_query_watermark_offsets(reader, "aftercare.tickets", i, &low, &high, 10000))
-			die("aftercare.tickets", "no watermarks within 10 s");
+			load_die("aftercare.tickets", "no watermarks within 10 s");
 		ret_ends[i] = high;
 		*ret_total += high - low;
 		/* A stored end, not OFFSET_END: what is published from this moment on must be seen. */
@@ -143,39 +143,10 @@ bool load_fact(const rd_kafka_message_t *message, struct fact *ret_fact)
 	return true;
 }
 
-int load_fill(struct load *load, uint64_t count)
-{
-	char text[1024], id[64];
-	int64_t began = load_monotonic();
-	uint64_t repeats = 0, invalid = 0;
-	for (uint64_t n = 0; n < count; n++) {
-		size_t length = load_request(text, sizeof(text), n);
-		uint64_t of = n;
-		/* One in a hundred says again what another said, one in a thousand cannot be accepted. */
-		if (n % 100 == 99) {
-			of = n - 50;
-			length = load_request(text, sizeof(text), of);
-			repeats++;
-		} else if (n % 1000 == 500) {
-			length -= 10;
-			invalid++;
-		}
-		snprintf(id, sizeof(id), "%s-%llu", load->run, (unsigned long long)of);
-		load_claim(load, "aftercare.inbound", id, id, "request.submitted", load_wall(), text, length);
-		if (n % 1024 == 0)
-			rd_kafka_poll(load->producer, 0);
-	}
-	if (rd_kafka_flush(load->producer, 60000))
-		die("flush", "not everything was accepted within 60 s");
-	double seconds = (double)(load_monotonic() - began) / (double)SECOND;
-	printf("sent=%llu\nunique=%llu\nrepeats=%llu\ninvalid=%llu\nfill_seconds=%.2f\n", (unsigned long long)count,
-	       (unsigned long long)(count - repeats - invalid), (unsigned long long)repeats, (unsigned long long)invalid, seconds);
-	return 0;
-}
-
 static int usage(void)
 {
-	fputs("usage: load fill COUNT | load latency RATE SECONDS | load lifecycle TICKETS IN_FLIGHT | load count FACT\n", stderr);
+	fputs("usage: load fill COUNT [PERCENT POISON] | load latency RATE SECONDS | load lifecycle TICKETS IN_FLIGHT | load count FACT\n",
+	      stderr);
 	return 64;
 }
 
@@ -191,13 +162,13 @@ int main(int argc, char **argv)
 	set(conf, "queue.buffering.max.messages", "200000");
 	load.producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
 	if (!load.producer)
-		die("producer", error);
+		load_die("producer", error);
 	snprintf(load.run, sizeof(load.run), "b%llx", (unsigned long long)load_wall());
 	uint64_t first = strtoull(argv[2], NULL, 10);
 	uint64_t second = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 	int status;
 	if (strcmp(argv[1], "fill") == 0)
-		status = load_fill(&load, first);
+		status = load_fill(&load, first, argc > 3 ? strtod(argv[3], NULL) : 0, argc > 4 ? argv[4] : NULL);
 	else if (strcmp(argv[1], "latency") == 0 && argc == 4)
 		status = load_latency(&load, first, second);
 	else if (strcmp(argv[1], "lifecycle") == 0 && argc == 4)

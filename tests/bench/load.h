@@ -17,6 +17,8 @@ struct load {
 
 int64_t load_monotonic(void);
 instant load_wall(void);
+/* Says so and ends the process. */
+void load_die(const char *what, const char *why) __attribute__((noreturn));
 /* Publishes one claim in binary mode; waits for room in the queue. */
 void load_claim(struct load *load, const char *topic, const char *key, const char *id, const char *type, instant at,
 		const char *data, size_t length);
@@ -34,7 +36,8 @@ struct fact {
 };
 bool load_fact(const rd_kafka_message_t *message, struct fact *ret_fact);
 
-int load_fill(struct load *load, uint64_t count);
+/* Requests, and among them so many percent of poison of a kind (fill.c has a table of them). */
+int load_fill(struct load *load, uint64_t count, double percent, const char *poison);
 int load_count(struct load *load, const char *name);
 int load_latency(struct load *load, uint64_t rate, uint64_t seconds);
 int load_lifecycle(struct load *load, uint64_t tickets, uint64_t in_flight);

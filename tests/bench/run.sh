@@ -5,9 +5,15 @@
 #   intake     requests waiting in the topic -> ticket row, outbox, published; one process, the other daemons stopped
 #   lifecycle  register, assign, contact, resolve, confirm, close, survey through all daemons
 #   latency    request published -> ticket.assigned readable, at 30 % of the lifecycle rate
+# POISON=PERCENT does this instead: intake with so much poison among its requests and without, in turn, for each kind (POISONS):
+#   torn, schema, nul, large   refused before the transaction: no JSON, not the schema, not to be stored, one byte over the limit
+#   unknown                    refused by intake's decision: there is no such ticket
+#   database                   refused by the database alone, by a constraint that this script makes: a defect of ours, played
+# BROKER, RUNS, EVENTS, TICKETS, IN_FLIGHT, DIR, SKIP_INTAKE, SKIP_LIFECYCLE: see the next lines.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-1800000} tickets=${TICKETS:-12000} in_flight=${IN_FLIGHT:-4000}
+broker=${BROKER:-kafka} runs=${RUNS:-3} events=${EVENTS:-$([ -n "${POISON:-}" ] && echo 200000 || echo 1800000)} tickets=${TICKETS:-12000} in_flight=${IN_FLIGHT:-4000}
+poison=${POISON:-} poisons=${POISONS:-torn schema nul large unknown database}
 dir=${DIR:-build/bench} stack="deploy/dev/stack --dir $dir" load=build/tests/load
 make -j"$(nproc)" all build/tests/load >/dev/null || exit 1
 
@@ -42,33 +48,87 @@ fresh() {
 	set +a
 }
 
-bench_intake() {
-	fresh
-	for service in $(daemons); do $stack stop "$service" >/dev/null; done
-	eval "$($load fill "$events")"
+# Starts intake on what `load fill` left in the topic, waits until all is published; sets pid, seconds, rate and the CPU seconds
+# per 100,000: cpu_daemon, cpu_postgres, cpu_broker.
+drain() {
 	$stack start intake >/dev/null
-	local pid postgres broker_pid c0 p0 b0 t0 t1 done_events=0
+	local postgres broker_pid c0 p0 b0 t0 t1 first done_events
 	pid=$(pid_of intake) postgres=$(pid_of postgres) broker_pid=$(pid_of broker)
 	c0=$(cpu "$pid") p0=$(cpu_family "$postgres") b0=$(cpu "$broker_pid") t0=$(date +%s.%N)
-	local first=$(metric "$AFTERCARE_METRICS_INTAKE" aftercare_events_total)
-	while [ "$(metric "$AFTERCARE_METRICS_INTAKE" aftercare_published_total)" -lt $((unique + invalid)) ]; do
+	first=$(metric "$AFTERCARE_METRICS_INTAKE" aftercare_events_total)
+	while [ "$(metric "$AFTERCARE_METRICS_INTAKE" aftercare_published_total)" -lt $((unique + invalid + poisoned)) ]; do
 		[ "$(calc 0 "$(date +%s) - ${t0%.*}")" -lt 600 ] || die "intake did not finish within 10 minutes"
 		read -rt 0.5 <> <(:) || true
 	done
 	t1=$(date +%s.%N)
 	done_events=$((sent - first))
-	local seconds=$(calc 2 "$t1 - $t0")
-	calc 0 "$done_events / $seconds" >>"$out.rate"; echo >>"$out.rate"
-	printf '%s %s %s\n' "$(calc 2 "($(cpu "$pid") - $c0) / $done_events * 100000")" \
-		"$(calc 2 "($(cpu_family "$postgres") - $p0) / $done_events * 100000")" \
-		"$(calc 2 "($(cpu "$broker_pid") - $b0) / $done_events * 100000")" >>"$out.cpu"
-	resident "$pid" >>"$out.rss"; echo >>"$out.rss"
+	seconds=$(calc 2 "$t1 - $t0") rate=$(calc 0 "$done_events / ($t1 - $t0)")
+	cpu_daemon=$(calc 2 "($(cpu "$pid") - $c0) / $done_events * 100000")
+	cpu_postgres=$(calc 2 "($(cpu_family "$postgres") - $p0) / $done_events * 100000")
+	cpu_broker=$(calc 2 "($(cpu "$broker_pid") - $b0) / $done_events * 100000")
+}
+
+expect_rows() {
 	local rows=$(sql 'select count(*) from intake.ticket') dead=$(sql 'select count(*) from intake.dead_letter')
-	eval "$($load count ticket.registered)"
 	[ "$rows" = "$unique" ] || die "intake: $rows tickets, $unique different requests"
-	[ "$dead" = "$invalid" ] || die "intake: $dead dead letters, $invalid invalid requests"
+	[ "$dead" = $((invalid + poisoned)) ] || die "intake: $dead dead letters, $((invalid + poisoned)) that cannot be accepted"
+}
+
+bench_intake() {
+	fresh
+	for service in $(daemons); do $stack stop "$service" >/dev/null; done
+	eval "$($load fill "$events")"
+	drain
+	echo "$rate" >>"$out.rate"
+	echo "$cpu_daemon $cpu_postgres $cpu_broker" >>"$out.cpu"
+	resident "$pid" >>"$out.rss"; echo >>"$out.rss"
+	expect_rows
+	eval "$($load count ticket.registered)"
 	[ "$facts_different" = "$unique" ] || die "intake: $facts_different different registrations in the log, $unique requests"
-	echo "  intake     $(tail -n 1 "$out.rate") events/s over $seconds s; $rows tickets, $facts facts, $dead dead letters: nothing lost or doubled"
+	echo "  intake     $rate events/s over $seconds s; $unique tickets, $facts facts, $invalid dead letters: nothing lost or doubled"
+}
+
+# One run on the stack that stands, with tables as empty as in the run before.
+poison_run() { # KIND: none or one of POISONS
+	local kind=$1 wanted
+	sql 'truncate intake.ticket, intake.claim, intake.outbox, intake.dead_letter' && sql checkpoint
+	if [ "$kind" = none ]; then eval "$($load fill "$events")"; else eval "$($load fill "$events" "$poison" "$kind")"; fi
+	drain
+	expect_rows
+	wanted=$(sql "select count(*) from intake.dead_letter where reason <> 'json_invalid'")
+	case $kind in none | torn | nul) wanted=$((wanted + poisoned)) ;; esac
+	[ "$wanted" = "$poisoned" ] || die "$kind: $wanted other dead letters, $poisoned of poison"
+	$stack stop intake >/dev/null
+	echo "$rate $cpu_daemon $cpu_postgres" >>"$out.$2"
+	printf '  %-10s %6s events/s, CPU s per 100,000: daemon %s, PostgreSQL %s; %s poisoned, %s dead letters\n' "$kind" "$rate" \
+		"$cpu_daemon" "$cpu_postgres" "$poisoned" $((poisoned + invalid))
+}
+
+bench_poison() {
+	local kind round
+	fresh
+	for service in $(daemons); do $stack stop "$service" >/dev/null; done
+	sql "alter table intake.ticket add check (customer <> 'refused')"
+	poison_run none warm
+	for kind in $poisons; do
+		for round in $(seq 1 "$runs"); do
+			poison_run none "none.$kind"
+			poison_run "$kind" "$kind"
+		done
+	done
+}
+
+column() { cut -d' ' -f"$2" "$out.$1" | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+poison_report() {
+	local kind
+	printf '\nmedians of %s runs each       events/s            CPU s per 100,000, daemon + PostgreSQL\n' "$runs"
+	echo "$poison % of poison            without    with  loss  without                with  more"
+	for kind in $poisons; do
+		awk -v kind="$kind" -v r0="$(column "none.$kind" 1)" -v r1="$(column "$kind" 1)" -v d0="$(column "none.$kind" 2)" \
+			-v d1="$(column "$kind" 2)" -v p0="$(column "none.$kind" 3)" -v p1="$(column "$kind" 3)" 'BEGIN {
+			printf "  %-24s %9d %7d %4.0f%%  %.2f + %.2f = %.2f   %.2f + %.2f = %.2f  %.0f%%\n", kind, r0, r1, (1 - r1 / r0) * 100,
+				d0, p0, d0 + p0, d1, p1, d1 + p1, ((d1 + p1) / (d0 + p0) - 1) * 100 }'
+	done
 }
 
 staff() {
@@ -111,6 +171,11 @@ out=$(mktemp -d)/bench
 echo "machine    $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(. /etc/os-release && echo "$PRETTY_NAME")"
 echo "versions   $(gcc -dumpfullversion) gcc, librdkafka $(pkg-config --modversion rdkafka), PostgreSQL $(psql --version | sed 's/.*) \([0-9.]*\).*/\1/'), broker $broker ${KAFKA_VERSION:-}"
 echo "commit     $(git describe --always --dirty 2>/dev/null || echo unknown)"
+if [ -n "$poison" ]; then
+	bench_poison
+	poison_report
+	exit
+fi
 for run in $(seq 1 "$runs"); do
 	echo "run $run of $runs"
 	[ -n "${SKIP_INTAKE:-}" ] || bench_intake

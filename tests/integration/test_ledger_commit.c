@@ -166,6 +166,9 @@ static void test_commits_in_doubt(void **state)
 	do {
 		struct proxy_fault fault = any_fault(&seed);
 
+		probe_stands("%llu of %d commits in doubt, %d events; now \"%s\", action %d",
+			     (unsigned long long)(counts.delivered + counts.undelivered), wanted, sent, fault.word ? fault.word : "any",
+			     (int)fault.action);
 		proxy_arm(proxy, &fault);
 		/* Whatever it is to strike comes with new work, a take with a new connection. */
 		if (fault.word && strcmp(fault.word, "source_marks") == 0)

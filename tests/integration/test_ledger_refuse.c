@@ -87,6 +87,33 @@ static void test_a_constraint_refuses_only_its_event(void **state)
 	probe_check(probe);
 }
 
+/* Five that the database refuses among 500 of one batch: halved, not one by one. One `now` is one transaction. */
+static void test_much_poison_costs_little(void **state)
+{
+	struct probe *probe = *state;
+	int64_t transactions;
+	char id[40];
+
+	probe_switch(probe, "v", 1);
+	probe_hold(probe, 7);
+	probe_send(probe, 0, "much-first", "{'lock': 7}");
+	probe_flush(probe);
+	probe_until_waiting(probe);
+	for (int i = 0; i < 500; i++) {
+		snprintf(id, sizeof(id), "much-%d", i);
+		probe_send(probe, 0, id, i % 100 == 37 ? "{'violate': 'v', 'emit': 1}" : "{'emit': 1}");
+	}
+	probe_flush(probe);
+	probe_release(probe, 7);
+	probe_until(probe, 496, "select count(distinct id) from effect where id like 'much-%%'");
+	probe_until(probe, 5, "select count(*) from dead_letter where event_id like 'much-%%37' and reason = 'poison'");
+	assert_int_equal(probe_number(probe, "select count(*) from dead_letter where event_id like 'much-%%'"), 5);
+	transactions = probe_number(probe, "select count(distinct now) from effect where id like 'much-%%'");
+	print_message("%lld transactions\n", (long long)transactions);
+	assert_true(transactions > 5 && transactions < 100);
+	probe_check(probe);
+}
+
 /* In handle: one event, five processes: the crash, the crash under a note, three counted tries. */
 static void test_a_crasher_is_isolated(void **state)
 {
@@ -199,6 +226,30 @@ static void test_too_large(void **state)
 	free(large);
 }
 
+/* Who would have such facts is known at once: the batch is done again once, without them. */
+static void test_too_large_among_others(void **state)
+{
+	struct probe *probe = *state;
+	char id[40];
+
+	probe_hold(probe, 7);
+	probe_send(probe, 0, "wide-first", "{'lock': 7}");
+	probe_flush(probe);
+	probe_until_waiting(probe);
+	for (int i = 0; i < 100; i++) {
+		snprintf(id, sizeof(id), "wide-%d", i);
+		probe_send(probe, 0, id, i % 30 == 11 ? "{'emit': 1, 'big': 950000}" : "{'emit': 1}");
+	}
+	probe_flush(probe);
+	probe_release(probe, 7);
+	probe_until(probe, 98, "select count(distinct id) from effect where id like 'wide-%%'");
+	assert_int_equal(probe_number(probe, "select count(*) from dead_letter where event_id in ('wide-11', 'wide-41', 'wide-71') "
+					     "and reason = 'too_large'"), 3);
+	assert_int_equal(probe_number(probe, "select count(*) from dead_letter where event_id like 'wide-%%'"), 3);
+	assert_int_equal(probe_number(probe, "select count(distinct now) from effect where id like 'wide-%%'"), 2);
+	probe_check(probe);
+}
+
 static void test_any_bytes(void **state)
 {
 	struct probe *probe = *state;
@@ -248,11 +299,13 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		PROBE_TEST(test_a_refusal_of_the_service),
 		PROBE_TEST(test_a_constraint_refuses_only_its_event),
+		PROBE_TEST(test_much_poison_costs_little),
 		PROBE_TEST(test_a_crasher_is_isolated),
 		PROBE_TEST(test_a_crasher_in_the_checks_is_isolated),
 		PROBE_TEST(test_an_outage_is_not_poison),
 		PROBE_TEST(test_giving_up_loses_nothing),
 		PROBE_TEST(test_too_large),
+		PROBE_TEST(test_too_large_among_others),
 		PROBE_TEST(test_any_bytes),
 		PROBE_TEST(test_dead_letters_on_the_topic),
 	};

@@ -93,6 +93,7 @@ void probe_until(struct probe *probe, int64_t want, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(sql, sizeof(sql), format, args);
 	va_end(args);
+	probe_stands("waiting for %lld: %s", (long long)want, sql);
 	while ((value = first(probe, sql)) != want) {
 		if (stack_clock() > deadline)
 			probe_fail(probe, "%s: is %lld, not %lld", sql, (long long)value, (long long)want);
@@ -179,7 +180,10 @@ int probe_open_on(void **state, const char *brokers)
 	*state = probe;
 	probe->instance = 1;
 	strcpy(probe->directory, "/tmp/aftercare-probe-XXXXXX");
-	if (!mkdtemp(probe->directory) || !postgres_start(&probe->postgres))
+	if (!mkdtemp(probe->directory))
+		return 1;
+	probe_stands_init(probe);
+	if (!postgres_start(&probe->postgres))
 		return 1;
 	probe_connect(probe);
 	create_tables(probe);

@@ -99,6 +99,9 @@ int64_t probe_number(struct probe *probe, const char *format, ...) printf_like(2
 /* Waits until that is `want`. */
 void probe_until(struct probe *probe, int64_t want, const char *format, ...) printf_like(3, 4);
 void probe_fail(struct probe *probe, const char *format, ...) printf_like(2, 3);
+/* What the test does from now on: said, with the calls that led there, when it is told to end. Those that wait say it of
+ * themselves. */
+void probe_stands(const char *format, ...) printf_like(1, 2);
 /* Turns a kind of trouble on (1) or off (0). */
 void probe_switch(struct probe *probe, const char *name, int value);
 
