@@ -62,6 +62,7 @@ drain() {
 	done
 	t1=$(date +%s.%N)
 	done_events=$((sent - first))
+	[ "$done_events" -gt 0 ] || die "$sent events were done before they could be timed: more EVENTS"
 	seconds=$(calc 2 "$t1 - $t0") rate=$(calc 0 "$done_events / ($t1 - $t0)")
 	cpu_daemon=$(calc 2 "($(cpu "$pid") - $c0) / $done_events * 100000")
 	cpu_postgres=$(calc 2 "($(cpu_family "$postgres") - $p0) / $done_events * 100000")

@@ -171,7 +171,7 @@ static void test_a_stopped_owner_does_not_hold_the_row_for_ever(void **state)
 	probe_send(probe, 0, "stopped", "{'lock': 7, 'emit': 1}");
 	probe_flush(probe);
 	probe_until_waiting(probe);
-	kill(probe->daemon, SIGSTOP);
+	probe_freeze(probe->daemon);
 	probe_release(probe, 7);
 	/* The server ends the transaction: idle_in_transaction_session_timeout. Waits for the row as a second owner would. */
 	probe_do(probe, "update source set epoch = epoch + 1, owner = 'second' where topic = '" TOPIC_INBOUND "' and partition = 0");
@@ -222,7 +222,7 @@ static void test_a_start_publishes_what_was_left(void **state)
 	probe_send(probe, 0, "left-1", "{'emit': 30}");
 	probe_flush(probe);
 	probe_until_waiting(probe);
-	kill(probe->broker, SIGSTOP);
+	probe_freeze(probe->broker);
 	probe_release(probe, 7);
 	probe_until(probe, 1, "select count(*) from effect where id = 'left-0'");
 	assert_true(probe_number(probe, "select sum(out_seq - published_seq) from source") >= 30);

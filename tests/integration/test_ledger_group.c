@@ -89,7 +89,7 @@ static void test_a_daemon_stops_for_longer_than_its_session(void **state)
 		struct probe *zombie = round % 2 ? probe : &second, *other = round % 2 ? &second : probe;
 
 		send_many(probe, "zombie", sent, PER_ROUND);
-		kill(zombie->daemon, SIGSTOP);
+		probe_freeze(zombie->daemon);
 		send_many(probe, "zombie", sent + PER_ROUND, PER_ROUND);
 		sent += 2 * PER_ROUND;
 		probe_until(probe, 1, "select count(distinct owner) from source");
@@ -114,7 +114,7 @@ static void test_a_daemon_stops_within_a_transaction(void **state)
 	probe_send(probe, 0, "within-held", "{'lock': 7, 'emit': 1}");
 	probe_flush(probe);
 	probe_until_waiting(probe);
-	kill(probe->daemon, SIGSTOP);
+	probe_freeze(probe->daemon);
 	probe_start(&second);
 	probe_release(probe, 7);
 	probe_until(probe, 1, "select count(*) from effect where id = 'within-held'");

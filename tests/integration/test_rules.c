@@ -303,7 +303,7 @@ static void test_what_is_sent_again_is_what_was_written(void **state)
 	probe_send(probe, 0, "again", "{'emit': 30, 'lock': 7}");
 	probe_flush(probe);
 	probe_until_waiting(probe);
-	kill(probe->broker, SIGSTOP);
+	probe_freeze(probe->broker);
 	probe_release(probe, LOCK);
 	until_done(probe, "again");
 	/* A look at the row since: the watermark has been written. */
@@ -357,7 +357,7 @@ static void test_a_hole_under_another_epoch_is_no_loss(void **state)
 	probe_send(probe, 0, "hole", "{'emit': 3, 'lock': 7}");
 	probe_flush(probe);
 	probe_until_waiting(probe);
-	kill(probe->broker, SIGSTOP);
+	probe_freeze(probe->broker);
 	probe_release(probe, LOCK);
 	until_done(probe, "hole");
 	published = probe_number(probe, "select published_seq from source where id = %lld", (long long)source);

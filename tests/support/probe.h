@@ -70,6 +70,8 @@ int probe_calm(void **state);
 void probe_start(struct probe *probe);
 /* SIGKILL. */
 void probe_kill(struct probe *probe);
+/* SIGSTOP to a child of ours, until it stands: its threads run on until one of them has taken the signal. */
+void probe_freeze(pid_t pid);
 /* SIGTERM; its exit status. */
 int probe_stop(struct probe *probe);
 /* Waits until the daemon has ended by itself; its exit status, or 128 + the signal. */

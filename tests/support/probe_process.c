@@ -142,6 +142,16 @@ void probe_kill(struct probe *probe)
 	end(&probe->daemon, SIGKILL);
 }
 
+void probe_freeze(pid_t pid)
+{
+	int status = 0;
+
+	kill(pid, SIGSTOP);
+	while (waitpid(pid, &status, WUNTRACED) < 0 && errno == EINTR)
+		;
+	assert_true(WIFSTOPPED(status));
+}
+
 bool probe_runs(struct probe *probe)
 {
 	if (probe->daemon > 0 && waitpid(probe->daemon, NULL, WNOHANG) == probe->daemon)
