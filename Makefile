@@ -3,8 +3,8 @@
 # One flat file: services, tests and embedded files are found by wildcard, dependencies are written by the compiler
 # (-MD, so that the layer check sees system headers too), everything is made below build/.
 # VARIANT=asan builds the same with AddressSanitizer and UndefinedBehaviorSanitizer below build/asan/, VARIANT=fault with the
-# failpoints of common/base/failpoint.h below build/fault/, VARIANT=mutants with a switch in each rule of the protocol
-# (common/base/rule.h) below build/mutants/.
+# failpoints of common/base/failpoint.h below build/fault/, VARIANT=fault-asan both of these below build/fault-asan/,
+# VARIANT=mutants with a switch in each rule of the protocol (common/base/rule.h) below build/mutants/.
 
 VARIANT ?= plain
 ifeq ($(origin CC),default)
@@ -15,6 +15,7 @@ PKGS    := libpq rdkafka jansson libsystemd libcurl libmicrohttpd libsodium libp
 OUT_plain := build
 OUT_asan  := build/asan
 OUT_fault := build/fault
+OUT_fault-asan := build/fault-asan
 OUT_mutants := build/mutants
 OUT       := $(OUT_$(VARIANT))
 OBJ       := $(OUT)/obj
@@ -33,9 +34,11 @@ WERROR    ?= -Werror
 CFLAGS    ?= -O2 -g
 DEFINES_mutants := -DAFTERCARE_MUTANTS
 FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_fault-asan := $(FLAGS_asan)
 DEFINES_fault := -DAFTERCARE_FAILPOINTS
+DEFINES_fault-asan := $(DEFINES_fault)
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -I. $(PKG_CFLAGS) $(DEFINES_$(VARIANT)) $(FLAGS_$(VARIANT))
-ifeq ($(VARIANT),asan)
+ifneq ($(filter asan fault-asan,$(VARIANT)),)
 ALL_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -DAFTERCARE_ASAN
 endif
 ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,--as-needed -Wl,-z,relro,-z,now $(FLAGS_$(VARIANT))
@@ -51,7 +54,7 @@ BENCH     := $(wildcard tests/bench/*.c)
 SIMULATOR := $(wildcard tests/simulator/*.c)
 SUPPORT   := $(wildcard tests/support/*.c)
 EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
-               deploy/templates/*/*) $(if $(filter mutants,$(VARIANT)),$(wildcard tests/mutate/*.sql)))
+               deploy/templates/*/*) $(if $(filter mutants,$(VARIANT)),build/mutants/rules.sql))
 
 program    = $(OUT)/bin/$(if $(filter ctl,$(1)),aftercarectl,aftercare-$(1))
 objects    = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -78,7 +81,8 @@ help:
 ## make demo               installs what is missing, builds, and shows the system at work (BROKER=kafka: on real Kafka)
 ## make check              installs, builds (plain and with sanitizers), runs every test
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
-## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX)
+## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX;
+##                         SANITIZED=1: with the sanitizers)
 ## make mutate             takes each rule of the protocol out and shows the test that then fails
 ## make bench              speed and size on this machine, on real Kafka; POISON=1: intake with 1 % of poison against none
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
@@ -107,6 +111,10 @@ $(OUT)/embed.list: FORCE
 	@echo '$(EMBEDDED)' | cmp -s - $@ || echo '$(EMBEDDED)' > $@
 $(OUT)/embed.S: $(OUT)/embed.list
 FORCE:
+# The product's statements with a rule of the protocol taken out of each.
+build/mutants/rules.sql: tests/mutate/make-rules tests/mutate/edits.sql $(wildcard services/*/*.sql common/*/*.sql)
+	@mkdir -p $(@D)
+	$(Q)tests/mutate/make-rules $(wildcard services/*/*.sql common/*/*.sql) tests/mutate/edits.sql > $@
 $(OBJ)/embed.o: $(OUT)/embed.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -c -o $@ $<
@@ -166,8 +174,7 @@ check:
 	@tests/check.sh
 
 mutate:
-	@$(MAKE) -s VARIANT=mutants build/mutants/bin/aftercare-devbroker \
-		$$(sed -n 's,^[^#[:space:]]* *\([a-z_]*\) .*,build/mutants/tests/integration/\1,p' tests/mutate/rules.txt | sort -u)
+	@$(MAKE) -s VARIANT=mutants all $$(tests/mutate/run.sh --programs $(RULES))
 	@tests/mutate/run.sh $(RULES)
 
 check-unit: tests
@@ -186,10 +193,11 @@ model:
 screenshot: all
 	@deploy/demo/screenshot
 
+FAULT_VARIANT := fault$(if $(SANITIZED),-asan)
 faults: $(OUT_plain)/bin/aftercare-devbroker
-	@$(MAKE) -s VARIANT=fault fault-tests
+	@$(MAKE) -s VARIANT=$(FAULT_VARIANT) fault-tests
 	@AFTERCARE_FAULT_HITS=$(or $(FAULT_HITS),5) AFTERCARE_FAULT_ACTIONS="exit abort error delay stop" \
-	AFTERCARE_FAULT_POINTS="$(FAULT_POINTS)" AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 OUT=build/fault \
+	AFTERCARE_FAULT_POINTS="$(FAULT_POINTS)" AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 OUT=$(OUT_$(FAULT_VARIANT)) \
 	tests/run.sh fault test_failpoints
 
 bench:
@@ -199,7 +207,7 @@ install-packages:
 	deploy/install-packages build run test
 
 clean:
-	rm -rf build/obj build/asan build/fault build/mutants build/bin build/tests build/*.a build/embed.*
+	rm -rf build/obj build/asan build/fault build/fault-asan build/mutants build/bin build/tests build/*.a build/embed.*
 distclean: clean
 	rm -rf build
 

@@ -1,14 +1,14 @@
-/* Named points in the protocol where a test makes the process fail. Compiled to nothing but in the variant `make VARIANT=fault`.
+/* Named points in the protocol where a test makes the process fail. Compiled to nothing but with VARIANT=fault.
  *
- * Switched on by one environment variable, AFTERCARE_FAILPOINT=POINT:HIT:ACTION, several separated by commas: at the HIT-th time
- * (from 1 on, counted per process) that POINT is reached, and never again,
+ * Switched on by one environment variable, AFTERCARE_FAILPOINT=POINT:HIT:ACTION, several separated by commas: at the HIT-th
+ * time (from 1 on, counted per process) that POINT is reached, and never again,
  *   exit      the process ends at once, status FAILPOINT_EXIT, nothing is finished: as kill -9
  *   abort     the same by SIGABRT
  *   stop      the process stops itself (SIGSTOP) until somebody sends SIGCONT: a zombie
  *   error     the step reports a failure that it is prepared for; only where `fails` is listed
  *   delay     the step takes FAILPOINT_DELAY_MS longer
- * A line on stderr tells it. `PROGRAM --failpoints` lists all points, one a line: NAME TAB fails|- TAB FILE:LINE. The list is made by
- * the linker from the points themselves, so there is no second one to keep.
+ * A line on stderr tells it. `PROGRAM --failpoints` lists all points, one a line: NAME TAB fails|- TAB FILE:LINE. The list is
+ * made by the linker from the points themselves, so there is no second one to keep.
  *
  * The only module with state of its own: it stands for the outside world that pulls the plug, not for the program. */
 #ifndef AFTERCARE_BASE_FAILPOINT_H

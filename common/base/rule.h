@@ -1,7 +1,7 @@
 /* The rules of the exactly-once protocol, by the names of the model's tables: RULE("r1-cas-epoch") stands where one is kept.
  *
- * Constant true, and no code, in every build but VARIANT=mutants: there the environment variable AFTERCARE_WITHOUT names the rule
- * that is broken, and `make mutate` shows which test notices. */
+ * Constant true, and no code, in every build but VARIANT=mutants: there the environment variable AFTERCARE_WITHOUT names the
+ * rule that is broken, and `make mutate` shows which test notices. */
 #ifndef AFTERCARE_BASE_RULE_H
 #define AFTERCARE_BASE_RULE_H
 

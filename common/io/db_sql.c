@@ -71,7 +71,7 @@ static void break_rule(struct db_catalog *catalog)
 {
 	size_t own = catalog->count;
 
-	read_file(catalog, "tests/mutate/rules.sql");
+	read_file(catalog, "build/mutants/rules.sql");
 	for (size_t i = own; i < catalog->count; i++) {
 		const char *name = strchr(catalog->items[i].name, '/');
 		size_t length = name ? (size_t)(name - catalog->items[i].name) : 0;

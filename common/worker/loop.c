@@ -71,7 +71,7 @@ static bool worker_settle(struct worker *worker, struct source *source, enum ver
 	}
 	worker->counters.retries++;
 	if (!db_connected(worker->db)) {
-		if (RULE("flaw-b"))
+		if (RULE("flaw-b") && RULE("flaw-b2"))
 			sources_forget_all(worker);
 		worker_database_trouble(worker, fault);
 		return true;
@@ -96,7 +96,7 @@ static bool worker_connect(struct worker *worker)
 	if (worker_monotonic() < worker->reconnect_at)
 		return false;
 	/* An epoch is good only on the connection that took it. */
-	if (RULE("flaw-b"))
+	if (RULE("flaw-b") && RULE("flaw-b2"))
 		sources_forget_all(worker);
 	struct fault fault = FAULT_NONE;
 	enum verdict verdict = db_connect(worker->db, &fault);

@@ -1,4 +1,5 @@
-/* check_history: reads all topics and the database after a run and says which of the invariants I1-I8 hold (tests/support/history.h).
+/* check_history: reads all topics and the database after a run and says which of the invariants I1-I8 hold
+ * (tests/support/history.h).
  *
  * Exit status 0: all hold; 1: some do not; 2: nothing can be said. */
 #include <getopt.h>

@@ -21,7 +21,9 @@ static int open_with_mock(void **state)
 	static const struct {
 		const char *name;
 		int partitions;
-	} topics[] = { { TOPIC_INBOUND, 2 }, { TOPIC_TICKETS, 2 }, { TOPIC_DESK, 2 }, { TOPIC_MESSAGES, 3 }, { TOPIC_DEAD, 1 } };
+	} topics[] = {
+		{ TOPIC_INBOUND, 2 }, { TOPIC_TICKETS, 2 }, { TOPIC_DESK, 2 }, { TOPIC_MESSAGES, 3 }, { TOPIC_DEAD, 1 },
+	};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char why[200];
 
@@ -100,6 +102,45 @@ static void test_deliveries_that_fail_for_a_time(void **state)
 	assert_int_equal(probe_said(probe, "the producer is made anew"), failures);
 }
 
+/* Where librdkafka's threads get ahead of the daemon's own: nothing outside shows that they have heard from the broker, so they
+ * get a while. Too short a while would only make the test see less. */
+#define AHEAD_MS 700
+
+static void hold_while_ahead(struct probe *probe, int lock)
+{
+	long until = stack_clock() + AHEAD_MS;
+
+	probe_until(probe, 1, "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = %d", lock);
+	while (stack_clock() < until)
+		stack_moment();
+	probe_release(probe, lock);
+}
+
+/* One fact is refused while the daemon, still in the same turn, waits in its next transaction; what that hands over afterwards,
+ * still before the daemon has heard of the refusal (it waits again, in a timer's), must not get there first. */
+static void test_nothing_passes_what_was_refused(void **state)
+{
+	struct probe *probe = *state;
+	int failures = probe_said(probe, "the producer is made anew");
+
+	for (int lock = 7; lock <= 9; lock++)
+		probe_hold(probe, lock);
+	/* A posting, then what was read meanwhile, then what is due: the order of a turn. */
+	probe_send(probe, 0, "posts", "{'lock': 7, 'post': {'emit': 1, 'set': {'key': 'late', 'in_ms': 200, "
+		   "'then': {'lock': 9}}}}");
+	probe_flush(probe);
+	probe_until_waiting(probe);
+	probe_send(probe, 0, "passes", "{'lock': 8, 'emit': 20}");
+	probe_flush(probe);
+	rd_kafka_mock_push_request_errors(mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	for (int lock = 7; lock <= 9; lock++)
+		hold_while_ahead(probe, lock);
+	probe_until(probe, 4, "select count(*) from effect where id in ('posts', 'posted', 'passes', 'late')");
+	probe_check(probe);
+	assert_true(probe_said(probe, "the producer is made anew") > failures);
+	rd_kafka_mock_clear_request_errors(mock, API_PRODUCE);
+}
+
 static void set_leader(const char *topic, int partition, int broker)
 {
 	assert_int_equal(rd_kafka_mock_partition_set_leader(mock, topic, partition, broker), 0);
@@ -108,12 +149,12 @@ static void set_leader(const char *topic, int partition, int broker)
 /* The watermark has been written since this took effect. */
 static void until_written(struct probe *probe, const char *id)
 {
-	probe_until(probe, 1, "select count(*) from source s join effect e on e.topic = s.topic and e.partition = s.partition where e.id = '%s' "
-		    "and s.seen_at > e.at + interval '2500 ms'", id);
+	probe_until(probe, 1, "select count(*) from source s join effect e on e.topic = s.topic and e.partition = s.partition "
+		    "where e.id = '%s' and s.seen_at > e.at + interval '2500 ms'", id);
 }
 
-/* The broker has what came later for the others: the watermark stays before the first that it has not, and the next daemon sends
- * from there. */
+/* The broker has what came later for the others: the watermark stays before the first that it has not, and the next daemon
+ * sends from there. */
 static void test_a_partition_that_lags(void **state)
 {
 	struct probe *probe = *state;
@@ -151,10 +192,10 @@ static void test_an_acknowledgement_of_before_a_take(void **state)
 	probe_until(probe, 1, "select count(*) from effect where id = 'forgotten'");
 	until_written(probe, "forgotten");
 	probe_switch(probe, "v", 1);
-	probe_do(probe, "begin; update source s set next_offset = o.next_offset, out_seq = o.out_seq, published_seq = o.published_seq, "
-		 "timeline = '0000ABCD' from saved o where s.id = o.id; delete from effect where id = 'forgotten';"
-		 "delete from outbox b using saved o where b.source = o.id and b.last_seq > o.out_seq; commit;"
-		 "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'aftercare_probe'");
+	probe_do(probe, "begin; update source s set next_offset = o.next_offset, out_seq = o.out_seq, "
+		 "published_seq = o.published_seq, timeline = '0000ABCD' from saved o where s.id = o.id; delete from effect "
+		 "where id = 'forgotten';delete from outbox b using saved o where b.source = o.id and b.last_seq > o.out_seq; "
+		 "commit;select pg_terminate_backend(pid) from pg_stat_activity where usename = 'aftercare_probe'");
 	probe_until(probe, 1, "select count(*) from dead_letter where event_id = 'forgotten'");
 	for (int i = 0; i < 3; i++)
 		set_leader(TOPIC_MESSAGES, i, 1);
@@ -184,6 +225,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		PROBE_TEST(test_deliveries_that_fail_for_good),
 		PROBE_TEST(test_deliveries_that_fail_for_a_time),
+		PROBE_TEST(test_nothing_passes_what_was_refused),
 		PROBE_TEST(test_a_partition_that_lags),
 		PROBE_TEST(test_an_acknowledgement_of_before_a_take),
 	};

@@ -4,8 +4,8 @@
 
 #include "tests/support/workload.h"
 
-/* Per burst and partition: 7 events with an effect (one of them twice), 2 timers, 2 dead letters; one fact of the log (twice); in
- * partition 0 a record that is no event. */
+/* Per burst and partition: 7 events with an effect (one of them twice), 2 timers, 2 dead letters; one fact of the log (twice);
+ * in partition 0 a record that is no event. */
 #define EVENTS (2 * 7)
 #define TIMERS (2 * 2)
 #define FACTS 2
@@ -66,8 +66,8 @@ void workload_send(struct workload *workload)
 bool workload_done(const struct workload *workload)
 {
 	return probe_number(workload->probe, "select ((select count(distinct id) from effect where id like '%s%%') >= %d "
-			    "and (select count(*) from dead_letter) - %lld >= %d)::int", workload->name, workload->bursts * EFFECTS,
-			    (long long)workload->dead_before, workload->bursts * DEAD);
+			    "and (select count(*) from dead_letter) - %lld >= %d)::int", workload->name,
+			    workload->bursts * EFFECTS, (long long)workload->dead_before, workload->bursts * DEAD);
 }
 
 bool workload_rests(const struct workload *workload)
@@ -83,7 +83,8 @@ void workload_stuck(const struct workload *workload, const char *what)
 	long long timers = probe_number(probe, "select count(*) from timer");
 	long long unpublished = probe_number(probe, "select sum(out_seq - published_seq) from source");
 
-	probe_fail(probe, "%s: stuck: %lld effects of %d, %lld dead letters of %d, %lld timers left, %lld facts not published", what, effects,
+	probe_fail(probe, "%s: stuck: %lld effects of %d, %lld dead letters of %d, %lld timers left, %lld facts not published",
+		   what, effects,
 		   workload->bursts * EFFECTS, dead, workload->bursts * DEAD, timers, unpublished);
 }
 
@@ -103,19 +104,21 @@ void workload_check(const struct workload *workload, const char *what)
 	expect(workload, what, "effects of inputs and timers",
 	       probe_number(probe, "select count(*) from effect where id like '%s%%'", name), bursts * EFFECTS);
 	expect(workload, what, "inputs out of order",
-	       probe_number(probe, "select count(*) from (select position, lag(position) over (partition by topic, partition order by n) "
-			    "as before from effect where what = 'event') e where position <= before"), 0);
-	expect(workload, what, "timers before they were due", probe_number(probe, "select count(*) from effect where now < due or at < due"), 0);
+	       probe_number(probe, "select count(*) from (select position, lag(position) over (partition by topic, partition "
+			    "order by n) as before from effect where what = 'event') e where position <= before"), 0);
+	expect(workload, what, "timers before they were due",
+	       probe_number(probe, "select count(*) from effect where now < due or at < due"), 0);
 	expect(workload, what, "timers left", probe_number(probe, "select count(*) from timer"), 0);
 	expect(workload, what, "cancelled timers that fired",
 	       probe_number(probe, "select count(*) from effect where id like '%s%%-t1'", name), 0);
-	expect(workload, what, "dead letters", probe_number(probe, "select count(*) from dead_letter") - workload->dead_before, bursts * DEAD);
-	expect(workload, what, "places of dead letters",
-	       probe_number(probe, "select count(distinct (topic, partition, \"offset\")) from dead_letter") - workload->dead_before,
+	expect(workload, what, "dead letters", probe_number(probe, "select count(*) from dead_letter") - workload->dead_before,
 	       bursts * DEAD);
+	expect(workload, what, "places of dead letters",
+	       probe_number(probe, "select count(distinct (topic, partition, \"offset\")) from dead_letter") -
+	       workload->dead_before, bursts * DEAD);
 	expect(workload, what, "dead letters of good events",
-	       probe_number(probe, "select count(*) from dead_letter where event_id like '%s%%' and event_id not like '%%-refuse' "
-			    "and event_id not like '%%-violate'", name), 0);
+	       probe_number(probe, "select count(*) from dead_letter where event_id like '%s%%' and event_id not like "
+			    "'%%-refuse' and event_id not like '%%-violate'", name), 0);
 	expect(workload, what, "facts",
 	       probe_number(probe, "select count(*) from outbox_fact where topic = '" TOPIC_MESSAGES "' and "
 			    "convert_from(key, 'UTF8') like '%s%%'", name), bursts * EMITTED);

@@ -1,5 +1,5 @@
-/* A little of everything that the probe can do, in bursts, and what must be true when it is over: each input once and in order, each
- * timer one end and never early, dead letters exactly the poison, the outbox gap-free and the log equal to it.
+/* A little of everything that the probe can do, in bursts, and what must be true when it is over: each input once and in order,
+ * each timer one end and never early, dead letters exactly the poison, the outbox gap-free and the log equal to it.
  *
  * A burst is the same in every run, so what it must leave behind is known: it does not matter what failed meanwhile. */
 #ifndef AFTERCARE_TESTS_SUPPORT_WORKLOAD_H
