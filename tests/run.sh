@@ -74,8 +74,9 @@ judge_program() { # NAME LOG STATUS SECONDS
 			;;
 		esac
 	done < <(read_cmocka "$log")
-	if [ "$bad" = 0 ] && { [ "$status" != 0 ] || ! grep -q '^\[==========\] [0-9]* test(s) run' "$log"; }; then
-		# Its setup failed, it crashed, it leaked, or it took too long.
+	if [ "$bad" = 0 ] && { [ "$status" != 0 ] || ! grep -q '^\[==========\] [0-9]* test(s) run' "$log" ||
+			       grep -q '^\[  FAILED  \] GROUP TEARDOWN' "$log"; }; then
+		# Its setup or its teardown failed (cmocka counts neither), it crashed, it leaked, or it took too long.
 		bad=1
 		{
 			tail -n 60 "$log"

@@ -59,13 +59,15 @@ static const char republish_help[] =
 
 static const char rebuild_help[] =
 	"Makes the rows of the daemons anew in an empty database, from the topics alone, and compares them one by one with those\n"
-	"of the database in use. DATABASE is a name on the same server, or a connection string; it must hold nothing of Aftercare,\n"
-	"and the role must be allowed to migrate it. --compare-with is the configured database unless given.\n\n"
-	"Compares tickets, clocks, surveys, workload, claims, the directory and dead letters; what no topic holds is listed with\n"
-	"the reason. The daemons must have read and published everything and nothing may happen meanwhile; waits 30 s for\n"
-	"that. For each table: rows compared, different, missing (the topics say there must be one) and extra (no topic knows of\n"
-	"it), and the first differences by key and column. These may show personal data. --json for programs.\n\n"
-	"Exit status: 0 no difference; 1 differences; 2 something is down or refused; 3 it could not be compared.\n";
+	"of the database in use (or of --compare-with). DATABASE is a name on the same server, which is made when it is not there,\n"
+	"or a connection string. It must hold nothing of Aftercare; it stays when all is done, dropdb removes it.\n\n"
+	"--tables lists the tables that are compared and, of all others, why they are not.\n\n"
+	"The daemons must have read and published everything and nothing may happen meanwhile; waits 30 s for that. For each\n"
+	"table: rows compared, different, missing (the topics say there must be one) and extra (no topic knows of it), and the\n"
+	"first differences by key and column. These may show personal data. Progress is told on stderr; --json for programs.\n\n"
+	"Where retention has removed the beginning of a topic, what only that could tell is not judged, and it says so.\n\n"
+	"Exit status: 0 no difference; 1 differences; 2 something is down or refused; 3 it could not be compared, because\n"
+	"daemons are behind or events keep coming.\n";
 
 static const char replay_help[] =
 	"FILE is CSV, plain or gzip; the map says which columns are case, activity and time and which claims a row becomes.\n"
@@ -109,7 +111,7 @@ const struct command commands[] = {
 	{ "event example", "NAME [--data]", "an event that is right, to edit and to send", ctl_event_example, event_example_help },
 	{ "event list", "[WORD] [--facts] [--json]", "the names of all events, with topic and key", ctl_event_list, event_list_help },
 	{ "db migrate", "[--dry-run]", "bring the database to this version's schema", ctl_db_migrate, NULL },
-	{ "rebuild", "--into DATABASE [--compare-with DATABASE] [--json]", "make the state anew from the topics, and compare it",
+	{ "rebuild", "--into DATABASE [--compare-with DATABASE] [--json] | --tables [--json]", "make the state anew from the topics, and compare it",
 	  ctl_rebuild, rebuild_help },
 	{ "topics apply", "[--lanes N] [--replication N] [--dry-run]", "create the topics that are missing", ctl_topics_apply, NULL },
 	{ "policy check", "FILE... [--set NAME=VALUE]", "say everything that is wrong with a document", ctl_policy_check, policy_help },

@@ -8,33 +8,11 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "common/base/doc.h"
 #include "services/ctl/services.h"
 
 #define STILL_MS 30000               /* how long it waits for the daemons to have done everything */
 #define LOOK_MS 200
-
-static int64_t monotonic(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
-}
-
-void rebuild_tell(struct rebuild *rebuild, const char *what, int64_t done, int64_t of, bool last)
-{
-	bool terminal = isatty(STDERR_FILENO);
-	int64_t now = monotonic();
-
-	if (!last && now - rebuild->told_at < SECOND)
-		return;
-	rebuild->told_at = now;
-	fprintf(stderr, "%s%lld of %lld %s%s", terminal ? "\r\033[K" : "", (long long)done, (long long)of, what,
-		terminal && !last ? "" : "\n");
-}
 
 /* ---- whether everything has been done ---- */
 
@@ -89,7 +67,7 @@ static struct str look_behind(struct rebuild *rebuild, const struct services *se
 static int wait_still(struct rebuild *rebuild, const struct services *services, struct db *const *dbs)
 {
 	const struct timespec pause = { 0, LOOK_MS * 1000000L };
-	int64_t until = monotonic() + STILL_MS * MILLISECOND;
+	int64_t until = rebuild_clock() + STILL_MS * MILLISECOND;
 	struct str behind;
 
 	for (;;) {
@@ -98,7 +76,8 @@ static int wait_still(struct rebuild *rebuild, const struct services *services, 
 		behind = look_behind(rebuild, services, dbs);
 		if (!behind.p)
 			return 0;
-		if (monotonic() >= until)
+		rebuild_tell_wait(rebuild, behind);
+		if (rebuild_clock() >= until)
 			return ctl_fail(3, "%.*s; nothing was compared. Stop what sends claims, let the daemons finish (aftercarectl status), "
 					"and come again with an empty database", STR_ARG(behind));
 		(void)nanosleep(&pause, NULL);
@@ -119,192 +98,7 @@ static int64_t ends_sum(const struct rebuild *rebuild, bool all)
 	return sum;
 }
 
-/* ---- telling ---- */
-
-static bool is_same(const struct rebuild *rebuild)
-{
-	for (size_t i = 0; rebuild_tables[i].name; i++) {
-		const struct rebuild_outcome *outcome = &rebuild->outcomes[i];
-
-		if (outcome->different || outcome->missing ||
-		    (outcome->extra && rebuild_gone(rebuild, rebuild_tables[i].topic) == 0))
-			return false;
-	}
-	return rebuild->unknown_count == 0;
-}
-
-static void tell_shown(const struct rebuild *rebuild)
-{
-	for (size_t i = 0; rebuild_tables[i].name; i++)
-		for (size_t d = 0; d < rebuild->outcomes[i].shown_count; d++) {
-			const struct rebuild_difference *difference = &rebuild->outcomes[i].shown[d];
-
-			printf("%s %.*s: %.*s\n", rebuild_tables[i].name, STR_ARG(difference->key),
-			       STR_ARG(str_is(difference->kind, "missing") ? STR("missing: the topics say that it must be there") :
-				       str_is(difference->kind, "extra") ? STR("extra: no topic knows of it") : difference->kind));
-			for (size_t c = 0; c < difference->column_count; c++) {
-				const struct rebuild_column *column = &difference->columns[c];
-
-				printf("    %.*s is %.*s, by the topics %.*s\n", STR_ARG(column->name), STR_ARG(column->live),
-				       STR_ARG(column->made));
-			}
-		}
-}
-
-static void tell(const struct rebuild *rebuild)
-{
-	printf("%-24s %10s %10s %10s %10s\n", "table", "rows", "different", "missing", "extra");
-	for (size_t i = 0; rebuild_tables[i].name; i++) {
-		const struct rebuild_outcome *outcome = &rebuild->outcomes[i];
-
-		printf("%-24s %10lld %10lld %10lld %10lld\n", rebuild_tables[i].name, (long long)outcome->rows,
-		       (long long)outcome->different, (long long)outcome->missing, (long long)outcome->extra);
-	}
-	printf("\n");
-	tell_shown(rebuild);
-	for (size_t i = 0; rebuild_topics[i]; i++)
-		if (rebuild_gone(rebuild, rebuild_topics[i]) > 0)
-			printf("%s: %lld of its records are gone (retention, compaction); extra rows of what it alone tells are not judged\n",
-			       rebuild_topics[i], (long long)rebuild_gone(rebuild, rebuild_topics[i]));
-	for (size_t i = 0; i < rebuild->unknown_count; i++)
-		printf("%.*s: neither compared nor excluded; this version of aftercarectl does not know it\n",
-		       STR_ARG(rebuild->unknown[i]));
-	printf("not compared, because no topic holds it:\n");
-	for (const struct rebuild_excluded *excluded = rebuild_excluded; excluded->table; excluded++)
-		printf("  %s%s%s%s: %s\n", excluded->table, excluded->what ? " (" : "", excluded->what ? excluded->what : "",
-		       excluded->what ? ")" : "", excluded->why);
-	printf("\n%lld records read, %lld of them repeats: %s\n", (long long)rebuild->records, (long long)rebuild->repeats,
-	       is_same(rebuild) ? "no difference" : "the state differs from what the topics say");
-}
-
-static void write_difference(struct writer *writer, const struct rebuild_difference *difference)
-{
-	write_open(writer, '{');
-	write_key(writer, "key");
-	write_raw(writer, difference->key.p[0] == '[' ? difference->key : STR("null"));
-	write_member(writer, "kind", difference->kind);
-	write_key(writer, "columns");
-	write_open(writer, '[');
-	for (size_t i = 0; i < difference->column_count; i++) {
-		const struct rebuild_column *column = &difference->columns[i];
-
-		write_open(writer, '{');
-		write_member(writer, "column", column->name);
-		write_key(writer, "stored");
-		write_raw(writer, column->live.p ? column->live : STR("null"));
-		write_key(writer, "rebuilt");
-		write_raw(writer, column->made);
-		write_close(writer, '}');
-	}
-	write_close(writer, ']');
-	write_close(writer, '}');
-}
-
-static void tell_json(const struct rebuild *rebuild)
-{
-	struct buf text cleanup(buf_done) = { 0 };
-	struct writer writer = { .buf = &text };
-
-	write_open(&writer, '{');
-	write_member_bool(&writer, "same", is_same(rebuild));
-	write_member_int(&writer, "records", rebuild->records);
-	write_member_int(&writer, "repeats", rebuild->repeats);
-	write_key(&writer, "gone");
-	write_open(&writer, '{');
-	for (size_t i = 0; rebuild_topics[i]; i++)
-		write_member_int(&writer, rebuild_topics[i], rebuild_gone(rebuild, rebuild_topics[i]));
-	write_close(&writer, '}');
-	write_key(&writer, "tables");
-	write_open(&writer, '[');
-	for (size_t i = 0; rebuild_tables[i].name; i++) {
-		const struct rebuild_outcome *outcome = &rebuild->outcomes[i];
-
-		write_open(&writer, '{');
-		write_member(&writer, "table", str_of(rebuild_tables[i].name));
-		write_member_int(&writer, "rows", outcome->rows);
-		write_member_int(&writer, "different", outcome->different);
-		write_member_int(&writer, "missing", outcome->missing);
-		write_member_int(&writer, "extra", outcome->extra);
-		write_key(&writer, "first");
-		write_open(&writer, '[');
-		for (size_t d = 0; d < outcome->shown_count; d++)
-			write_difference(&writer, &outcome->shown[d]);
-		write_close(&writer, ']');
-		write_close(&writer, '}');
-	}
-	write_close(&writer, ']');
-	write_key(&writer, "unknown");
-	write_open(&writer, '[');
-	for (size_t i = 0; i < rebuild->unknown_count; i++)
-		write_string(&writer, rebuild->unknown[i]);
-	write_close(&writer, ']');
-	write_key(&writer, "excluded");
-	write_open(&writer, '[');
-	for (const struct rebuild_excluded *excluded = rebuild_excluded; excluded->table; excluded++) {
-		write_open(&writer, '{');
-		write_member(&writer, "table", str_of(excluded->table));
-		write_member(&writer, "what", str_of(excluded->what));
-		write_member(&writer, "why", str_of(excluded->why));
-		write_close(&writer, '}');
-	}
-	write_close(&writer, ']');
-	write_close(&writer, '}');
-	printf("%.*s\n", STR_ARG(buf_view(&text)));
-}
-
 /* ---- the command ---- */
-
-/* A name alone is a database of the server in use: it takes the place of the one in a URI, or stands behind the other
- * settings, of which the last one counts. */
-static const char *place_of(struct ctl *ctl, const char *name)
-{
-	const char *begin, *end;
-
-	if (strchr(name, '=') || strstr(name, "://"))
-		return name;
-	if (!ctl->database) {
-		ctl_fail(1, "%s: on which server? Give a connection string, --config FILE, or AFTERCARE_DATABASE in the environment", name);
-		return NULL;
-	}
-	begin = strstr(ctl->database, "://");
-	if (!begin)
-		return str_z(&ctl->arena, str_format(&ctl->arena, "%s dbname=%s", ctl->database, name));
-	begin += 3;
-	end = begin + strcspn(begin, "?");
-	begin += strcspn(begin, "/?");
-	return str_z(&ctl->arena, str_format(&ctl->arena, "%.*s/%s%s", (int)(begin - ctl->database), ctl->database, name, end));
-}
-
-static struct db *connect_to(const char *conninfo, const char *search_path)
-{
-	static const char *const sql[] = { "services/ctl/rebuild.sql", "common/worker/ticket.sql", NULL };
-	struct db *db = db_new(conninfo, "aftercarectl", search_path, sql);
-	struct fault fault = FAULT_NONE;
-
-	if (db_connect(db, &fault) == OK)
-		return db;
-	ctl_fail(2, "%s", fault.text);
-	db_free(db);
-	return NULL;
-}
-
-static int target_prepare(struct rebuild *rebuild)
-{
-	static const char *const steps[] = { "rebuild_schema", "rebuild_make_record", "rebuild_make_dead" };
-	struct fault fault = FAULT_NONE;
-	const struct db_result *rows = NULL;
-	int status;
-
-	if (db_run(rebuild->target, "rebuild_is_empty", NULL, &rows, &fault))
-		return ctl_fail(2, "%s", fault.text);
-	if (!db_get_bool(rows, 0, 0))
-		return ctl_fail(2, "the database to rebuild in holds Aftercare's tables already; nothing was done. Give an empty one (createdb)");
-	status = ctl_migrate(&rebuild->target_ctl, false, NULL);
-	for (size_t i = 0; i < array_count(steps) && status == 0; i++)
-		if (db_run(rebuild->target, steps[i], NULL, &rows, &fault))
-			status = ctl_fail(2, "%s", fault.text);
-	return status;
-}
 
 static int rebuild_run(struct rebuild *rebuild, const struct services *services, struct db *const *dbs)
 {
@@ -314,9 +108,9 @@ static int rebuild_run(struct rebuild *rebuild, const struct services *services,
 	if (status != 0)
 		return status;
 	stood = ends_sum(rebuild, true);
-	rebuild->told_at = monotonic();
 	rebuild->records_known = ends_sum(rebuild, false);
-	status = target_prepare(rebuild);
+	status = rebuild_target_prepare(rebuild);
+	rebuild->told_at = rebuild_clock();
 	if (status == 0)
 		status = rebuild_read(rebuild);
 	if (status == 0)
@@ -331,10 +125,10 @@ static int rebuild_run(struct rebuild *rebuild, const struct services *services,
 	if (status != 0)
 		return status;
 	if (rebuild->ctl->json)
-		tell_json(rebuild);
+		rebuild_tell_json(rebuild);
 	else
-		tell(rebuild);
-	return is_same(rebuild) ? 0 : 1;
+		rebuild_tell_text(rebuild);
+	return rebuild_same(rebuild) ? 0 : 1;
 }
 
 static int with_services(struct rebuild *rebuild)
@@ -366,41 +160,63 @@ static int with_services(struct rebuild *rebuild)
 	return status;
 }
 
+static int with_both(struct rebuild *rebuild, const char *into)
+{
+	struct fault fault = FAULT_NONE;
+	int status;
+
+	rebuild->reader = ctl_kafka_open(rebuild->ctl, true);
+	if (!rebuild->reader || !ends_list(rebuild))
+		return 2;
+	rebuild->live = rebuild_connect(rebuild->ctl->database, NULL, &fault);
+	if (!rebuild->live)
+		return ctl_fail(2, "%s", fault.text);
+	status = rebuild_target_open(rebuild, into);
+	return status ? status : with_services(rebuild);
+}
+
+static void done(struct rebuild *rebuild)
+{
+	db_free(rebuild->live);
+	db_free(rebuild->target);
+	if (rebuild->ends)
+		rd_kafka_topic_partition_list_destroy(rebuild->ends);
+	if (rebuild->reader) {
+		rd_kafka_consumer_close(rebuild->reader);
+		rd_kafka_destroy(rebuild->reader);
+	}
+	arena_done(&rebuild->target_ctl.arena);
+	arena_done(&rebuild->ctl->arena);
+}
+
 int ctl_rebuild(struct ctl *ctl, int argc, char **argv)
 {
 	const char *into = NULL, *with = NULL;
 	struct ctl live = *ctl;
 	struct rebuild rebuild = { .ctl = &live, .target_ctl = *ctl };
-	int status = 2;
+	int status = 1;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--into") == 0 && i + 1 < argc)
 			into = argv[++i];
 		else if (strcmp(argv[i], "--compare-with") == 0 && i + 1 < argc)
 			with = argv[++i];
+		else if (strcmp(argv[i], "--tables") == 0 && argc == 2)
+			return rebuild_tell_tables(ctl->json), 0;
 		else
 			return ctl_fail(EX_USAGE, "rebuild: unknown argument %s (see --help)", argv[i]);
 	}
-	if (!into)
-		return ctl_fail(EX_USAGE, "rebuild --into DATABASE [--compare-with DATABASE] [--json]");
+	if (!into || !*into)
+		return ctl_fail(EX_USAGE, "rebuild --into DATABASE [--compare-with DATABASE] [--json], or rebuild --tables [--json]");
 	rebuild.target_ctl.arena = live.arena = (struct arena){ 0 };
-	rebuild.target_ctl.database = place_of(&live, into);
-	if (with)
-		live.database = place_of(&live, with);
-	if (!rebuild.target_ctl.database || !live.database)
-		status = live.database ? EX_USAGE : ctl_fail(1, "no database to compare with is known: give --compare-with, or --config FILE");
-	else if ((rebuild.reader = ctl_kafka_open(&live, true)) && ends_list(&rebuild) && (rebuild.live = connect_to(live.database, NULL)) &&
-		 (rebuild.target = connect_to(rebuild.target_ctl.database, "survey")))
-		status = with_services(&rebuild);
-	db_free(rebuild.live);
-	db_free(rebuild.target);
-	if (rebuild.ends)
-		rd_kafka_topic_partition_list_destroy(rebuild.ends);
-	if (rebuild.reader) {
-		rd_kafka_consumer_close(rebuild.reader);
-		rd_kafka_destroy(rebuild.reader);
-	}
-	arena_done(&rebuild.target_ctl.arena);
-	arena_done(&live.arena);
+	rebuild.target_ctl.database = rebuild_place(&live, into);
+	if (with && rebuild.target_ctl.database)
+		live.database = rebuild_place(&live, with);
+	if (!live.database)
+		ctl_fail(1, "no database to compare with is known: give --compare-with, or --config FILE, or AFTERCARE_DATABASE in the "
+			    "environment (stack env tells it)");
+	else if (rebuild.target_ctl.database)
+		status = with_both(&rebuild, into);
+	done(&rebuild);
 	return status;
 }

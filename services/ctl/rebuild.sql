@@ -3,7 +3,11 @@
 -- daemons' own code; only ticket facts are laid upon tickets by the function that all daemons share.
 
 -- name: rebuild_is_empty
-select not exists (select from pg_namespace where nspname in ('aftercare', 'rebuild'))
+select not exists (select from pg_namespace where nspname in ('aftercare', 'rebuild')),
+       exists (select from pg_namespace where nspname = 'rebuild')
+
+-- name: rebuild_database
+select exists (select from pg_database where datname = $1::text), format('create database %I', $1::text)
 
 -- name: rebuild_schema
 create schema rebuild
@@ -21,6 +25,59 @@ create table rebuild.dead (
   service text not null collate "C", topic text not null collate "C", partition int not null, "offset" bigint not null,
   at timestamptz, reason text, detail text, key bytea, value bytea,
   primary key (service, topic, partition, "offset"))
+
+-- ---- what the statements below share ----
+
+-- The last, or first, of many that is not null; in the order that the aggregate is given.
+-- name: rebuild_make_coalesce
+create function rebuild.keep(anyelement, anyelement) returns anyelement language sql immutable as 'select coalesce($1, $2)'
+
+-- name: rebuild_make_replace
+create function rebuild.replace(anyelement, anyelement) returns anyelement language sql immutable as 'select coalesce($2, $1)'
+
+-- name: rebuild_make_first
+create aggregate rebuild.first(anyelement) (sfunc = rebuild.keep, stype = anyelement)
+
+-- name: rebuild_make_last
+create aggregate rebuild.last(anyelement) (sfunc = rebuild.replace, stype = anyelement)
+
+-- A day: what is compared of it is its date.
+-- name: rebuild_make_day
+create function rebuild.day(value text) returns timestamptz language sql immutable
+return (value::date)::timestamp at time zone 'UTC'
+
+-- Microseconds, as daemons write them into texts.
+-- name: rebuild_make_us
+create function rebuild.us(at timestamptz) returns text language sql immutable
+return coalesce((extract(epoch from at) * 1000000)::int8::text, '-')
+
+-- Words of a list, blank-separated.
+-- name: rebuild_make_words
+create function rebuild.words(list json) returns text language sql immutable
+return (select string_agg(word, ' ' order by n)
+          from json_array_elements_text(case when json_typeof(list) = 'array' then list end) with ordinality as w (word, n)
+         where word <> '')
+
+-- What may be a telephone number: ten digits, however they are grouped.
+-- name: rebuild_make_numeric
+create function rebuild.has_number(value text) returns boolean language sql immutable
+return regexp_replace(value, '[- ()]', '', 'g') ~ '[0-9]{10}'
+
+-- Reports hold no personal data: a code is one word, or "other".
+-- name: rebuild_make_code
+create function rebuild.code(value json) returns text language sql immutable
+return case when json_typeof(value) not in ('string', 'number') or value #>> '{}' = '' then null
+            when octet_length(value #>> '{}') > 48 or value #>> '{}' ~ '[ @]' or rebuild.has_number(value #>> '{}') then 'other'
+            else value #>> '{}' end
+
+-- Names of products have capitals in them, and then digits mean nothing.
+-- name: rebuild_make_thing
+create function rebuild.thing(value json) returns text language sql immutable
+return case when json_typeof(value) <> 'string' or value #>> '{}' = '' or octet_length(value #>> '{}') > 96 or value #>> '{}' ~ '[@\n]'
+                 or rebuild.has_number(regexp_replace((value #>> '{}') collate "C", '[^ :/,;]*[A-Z][^ :/,;]*', '|', 'g')) then null
+            else value #>> '{}' end
+
+-- ---- reading ----
 
 -- name: rebuild_save_records
 insert into rebuild.record
@@ -137,7 +194,7 @@ with said as (
     from rebuild.record
    where topic = 'aftercare.tickets' and name in ('survey.due', 'survey.sent', 'survey.scored', 'survey.unreturned', 'followup.due')
 ), began as (
-  select distinct on (lane, survey) * from said order by lane, survey, place
+  select distinct on (lane, survey) * from said where name in ('survey.due', 'followup.due') order by lane, survey, place
 ), scored as (
   select distinct on (lane, survey) lane, survey, d as answer from said where name = 'survey.scored' order by lane, survey, place
 ), surveys as (
@@ -201,107 +258,52 @@ insert into directory.installation (installation, customer, product, deleted, ac
 select id, data::json ->> 'customer', data::json ->> 'product', deleted, data::json ->> 'accepted_on', data::json ->> 'sold_by'
   from directory.entity where kind = 'installation'
 
--- ---- rows to be compared: key and row as JSON, in the order of the key's bytes ----
--- The same statement for both sides, without the columns that no topic holds; where a single row is known in part, the made
--- one lacks the members that are not known (`made_`).
+-- ---- visits, counters of messages ----
 
--- name: rows_intake_ticket
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(ticket)::text collate "C" as key, to_jsonb(t)::text from intake.ticket t order by 1
+-- A visit is the last that was said of it; one that was made stays so. What a later word adds to it no fact tells.
+-- name: rebuild_visits
+with said as (
+  select partition as lane, data::json ->> 'visit' as visit, substr(name, 7) as name, "offset" as place, ident, data::json as d
+    from rebuild.record
+   where topic = 'aftercare.desk' and name in ('visit.due', 'visit.missed', 'visit.completed') and data is not null
+     and (name <> 'visit.completed' or data::json -> 'policy' is not null)   -- of others no programme has asked for it
+), announced as (
+  select distinct on (lane, visit) * from said where name = 'due' and d ->> 'due_at' is not null order by lane, visit, place desc
+), newest as (
+  select distinct on (lane, visit) * from said order by lane, visit, name = 'completed' desc, place desc
+), missed as (
+  select distinct on (lane, visit) * from said where name = 'missed' order by lane, visit, place desc
+)
+insert into survey.visit (lane, visit, installation, programme, policy, version, number, state, from_day, due_day, planned_on, done_on,
+                          named, recorded)
+select a.lane, a.visit, a.d ->> 'installation', a.d ->> 'programme', a.d #>> '{policy,id}', (a.d #>> '{policy,version}')::int,
+       substring(a.visit from '[.]v([0-9]+)(?:-[0-9]+)?$')::int,
+       case n.name when 'completed' then 'done' when 'missed' then 'missed'
+            else case when n.d ->> 'due_at' is null then 'dropped' else 'due' end end,
+       rebuild.day(a.d #>> '{window,from}'), rebuild.day(a.d ->> 'due_at'), rebuild.day(m.d ->> 'planned_on'),
+       rebuild.day(n.d ->> 'done_on'), n.d ->> 'named',
+       exists (select from rebuild.record r where r.copied and r.name = 'visit.recorded' and r.ident = n.ident)
+  from announced a join newest n using (lane, visit) left join missed m using (lane, visit)
 
--- name: rows_intake_claim
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(encode(ident, 'hex'))::text collate "C" as key, '{}' from intake.claim order by 1
-
--- name: rows_directory_entity
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(kind, id)::text collate "C" as key, to_jsonb(t)::text from directory.entity t order by 1
-
--- name: rows_directory_presence
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(staff)::text collate "C" as key, to_jsonb(t)::text from directory.presence t order by 1
-
--- name: rows_routing_ticket
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, ticket)::text collate "C" as key,
-       (to_jsonb(t) - '{facts,evidence,before,waiting_since}'::text[])::text
-  from routing.ticket t order by 1
-
--- name: rows_routing_workload
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, person)::text collate "C" as key, to_jsonb(t)::text from routing.workload t order by 1
-
--- name: rows_sla_ticket
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, ticket)::text collate "C" as key, (to_jsonb(t) - 'facts')::text
-  from sla.ticket t where strpos(ticket, ':') = 0 order by 1
-
--- name: rows_sla_clock
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, ticket, clock_id)::text collate "C" as key, (to_jsonb(t) - '{warned,started_revision}'::text[])::text
-  from sla.clock t where strpos(ticket, ':') = 0 order by 1
-
--- A regrade may give a clock another rule, and with it another beginning, without a word when its due time stays.
--- name: made_sla_clock
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, ticket, clock_id)::text collate "C" as key,
-       (to_jsonb(t) - '{warned,started_revision}'::text[] - case when calendar is null then '{}' else '{paused_us}'::text[] end
-          - case when exists (select from rebuild.record r
-                               where r.topic = 'aftercare.tickets' and r.partition = t.lane and r.subject = t.ticket
-                                 and r.name in ('ticket.classified', 'ticket.mode_chosen', 'ticket.priority_changed', 'ticket.supplemented')
-                                 and r.revision > t.started_revision)
-                 then '{rule,started_at,calendar,calendar_version,paused_us}'::text[] else '{}' end)::text
-  from sla.clock t order by 1
-
--- name: rows_notification_ticket
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, ticket)::text collate "C" as key, to_jsonb(t)::text from notification.ticket t order by 1
-
--- name: rows_survey_ticket
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, ticket)::text collate "C" as key, to_jsonb(t)::text from survey.ticket t order by 1
-
--- Held ones have not been said yet, and those that were given up while held never were; how often one that waits was tried is told when it ends.
--- name: rows_notification_message
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, message)::text collate "C" as key,
-       (to_jsonb(t) - '{via,lease_until,held,desk,policy}'::text[]
-          - case when state = 'requested' then '{attempts,reason,uncertain}' else '{}'::text[] end)::text
-  from notification.message t where state <> 'held' and not (state = 'failed' and text = '') order by 1
-
--- name: rows_directory_installation
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(installation)::text collate "C" as key,
-       (to_jsonb(t) - '{lane,changed,manufacturer_months,quality_grade}'::text[])::text
-  from directory.installation t order by 1
-
--- What is only planned, and what was dropped, no fact has told of.
--- name: rows_survey_survey
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(lane, survey)::text collate "C" as key, to_jsonb(t)::text
-  from survey.survey t where state not in ('planned', 'dropped') order by 1
-
--- name: rows_dead_letter
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(service, topic, partition, "offset")::text collate "C" as key, to_jsonb(t)::text
-  from (select 'intake' as service, * from intake.dead_letter union all select 'notification', * from notification.dead_letter
-        union all select 'reporting', * from reporting.dead_letter union all select 'routing', * from routing.dead_letter
-        union all select 'sla', * from sla.dead_letter union all select 'survey', * from survey.dead_letter) t order by 1
-
--- One that was too large to be published has its bytes in the database alone.
--- name: made_dead_letter
-declare rebuild_rows no scroll cursor for
-select jsonb_build_array(service, topic, partition, "offset")::text collate "C" as key,
-       (to_jsonb(t) - case when detail like '%too large to be published%' then '{detail,key,value}' else '{}'::text[] end)::text
-  from rebuild.dead t order by 1
-
--- name: rebuild_fetch
-fetch 2000 from rebuild_rows
-
--- Every table that the daemons keep.
--- name: rebuild_all_tables
-select n.nspname || '.' || c.relname
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'aftercare', 'rebuild', 'public')
-   and n.nspname !~ '^pg_'
- order by 1
+-- Every message has a number, also one that is held or suppressed; and what people last said for messages to say.
+-- name: rebuild_counters
+with issued as (
+  select partition as lane, subject as ticket, max(substring(data::json ->> 'message' from '[.]m([0-9]+)$')::int) as messages
+    from rebuild.record where topic = 'aftercare.messages' and name like 'notify.%' and data is not null group by 1, 2
+), said as (
+  select partition as lane, subject as ticket, "offset" as place,
+         nullif(btrim(case name when 'ticket.proposed' then data::json ->> 'solution' when 'ticket.promised' then data::json ->> 'until'
+                                when 'ticket.scheduled' then null else data::json ->> 'text' end, E' \t\r\n'), '') as option,
+         case name when 'ticket.promised' then data::json ->> 'until'
+                   when 'ticket.scheduled' then data::json #>> '{window,to}' end as expected
+    from rebuild.record r
+   where topic = 'aftercare.tickets' and data is not null
+     and exists (select from notification.ticket t where t.lane = r.partition and t.ticket = r.subject)
+     and name in ('ticket.proposed', 'ticket.plan_sent', 'ticket.solution_sent', 'ticket.promised', 'ticket.scheduled')
+), parts as (
+  select lane, ticket, rebuild.last(option order by place) as option,
+         rebuild.last(case when expected ~ '^[0-9-]{10}T' then expected::timestamptz end order by place) as expected
+    from said group by 1, 2
+)
+insert into notification.counter (lane, ticket, messages, option, expected)
+select lane, ticket, coalesce(messages, 0), option, expected from issued full join parts using (lane, ticket)

@@ -11,6 +11,7 @@
 #include "services/ctl/rebuild.h"
 
 #define BATCH_RECORDS 500
+#define TOPIC_TICKET_STATE "aftercare.ticket-state"
 
 /* One record as rebuild.record has it. */
 struct row {
@@ -229,8 +230,9 @@ static bool has_data(const struct event *event)
 {
 	static const struct {
 		const char *name, *service;        /* of a family where it ends with a dot */
-	} facts[] = { { "ticket.registered", "intake/" }, { "ticket.assigned", "routing/" }, { "ticket.owner_changed", "routing/" },
-		      { "sla.", "sla/" }, { "survey.", "survey/" }, { "followup.", "survey/" }, { "notify.", "notification/" } };
+	} facts[] = { { "ticket.registered", "intake/" }, { "ticket.incomplete", "intake/" }, { "ticket.snapshot", "reporting/" },
+		      { "ticket.", "routing/" }, { "sla.", "sla/" }, { "survey.", "survey/" }, { "followup.", "survey/" },
+		      { "visit.", "survey/" }, { "notify.", "notification/" } };
 
 	for (size_t i = 0; i < array_count(facts); i++) {
 		struct str name = str_of(facts[i].name);
@@ -269,14 +271,15 @@ static void take_log(struct lane *lane, struct event *event)
 	row.copied = event->origin.p && str_starts(event->writer, STR("intake/"));
 	if (row.copied)
 		row.ident = ident_of(event->source, event->id, arena);
-	else if (str_is(event->name, "ticket.registered") && has_data(event))
+	else if ((str_is(event->name, "ticket.registered") || str_is(event->name, "visit.completed")) && has_data(event))
 		row.ident = ident_of(event->cause_source, event->cause_id, arena);
+	if (!event->data.p || event_parse(event, arena, &ignored) != OK)
+		event->data = STR_NONE;
 	if (!event->origin.p && has_data(event) && event->data.p)
 		row.data = readable(event->data, arena);
 	if (row.copied || row.data.p || counts(event->name))
 		lane->rows[lane->row_count++] = row;
-	if (str_is(str_of(lane->topic), TOPIC_TICKETS) && str_starts(event->name, STR("ticket.")) && event->data.p &&
-	    event_parse(event, arena, &ignored) == OK)
+	if (str_is(str_of(lane->topic), TOPIC_TICKETS) && str_starts(event->name, STR("ticket.")) && event->data.p)
 		lane->items[lane->item_count++] = (struct item){ .event = *event };
 }
 
@@ -368,7 +371,8 @@ static bool take(void *userdata, const struct bus_record *record)
 	return ++lane->waiting < BATCH_RECORDS || save(lane);
 }
 
-const char *const rebuild_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DIRECTORY, TOPIC_DEAD, NULL };
+const char *const rebuild_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DIRECTORY, TOPIC_DEAD, TOPIC_TICKET_STATE,
+					    NULL };
 
 int64_t rebuild_gone(const struct rebuild *rebuild, const char *topic)
 {

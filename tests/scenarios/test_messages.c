@@ -317,6 +317,19 @@ static void c051_nobody_to_tell_is_a_task(void **state)
 	scene_text_is(desk, desk_expect_thing(desk, DESK_DESK, "task.opened", "thing", person), "for", "csr");
 }
 
+/* Messages follow from the topics alone (aftercarectl rebuild): delivered, failed, reported about. */
+static void c051_messages_are_what_the_topics_say(void **state)
+{
+	struct desk *desk = *state;
+	json_t *verdict;
+
+	scene_needs_stack(desk);
+	desk_settle(desk);
+	verdict = desk_check_rebuild(desk);
+	assert_true(json_integer_value(json_object_get(rebuild_table(verdict, "notification.message"), "rows")) > 5);
+	json_decref(verdict);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +344,7 @@ int main(void)
 		SCENARIO(c051_leaving_the_post_is_told_to_the_superior),
 		SCENARIO(c051_gateway_reports_about_a_message_of_the_desk),
 		SCENARIO(c051_nobody_to_tell_is_a_task),
+		SCENARIO(c051_messages_are_what_the_topics_say),
 	};
 
 	return cmocka_run_group_tests(tests, open_with_messages, scene_close);

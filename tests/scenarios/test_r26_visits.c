@@ -376,6 +376,19 @@ static void c150_a_visit_is_missed_when_its_last_day_is_over(void **state)
 	assert_int_equal(count_of(desk, "visit.due", id), 2);
 }
 
+/* Visits follow from the topics alone (aftercarectl rebuild), also those of daemons that were killed. */
+static void c150_visits_are_what_the_topics_say(void **state)
+{
+	struct desk *desk = *state;
+	json_t *verdict;
+
+	scene_needs_stack(desk);
+	desk_settle(desk);
+	verdict = desk_check_rebuild(desk);
+	assert_true(json_integer_value(json_object_get(rebuild_table(verdict, "survey.visit"), "rows")) > 10);
+	json_decref(verdict);
+}
+
 static int open_scene(void **state)
 {
 	static const char *const policies[] = { "site24h-fix48h-spare72h", NULL };
@@ -396,6 +409,7 @@ int main(void)
 		SCENARIO(c150_what_the_directory_corrects_moves_and_ends_visits),
 		SCENARIO(c150_a_daemon_that_dies_loses_and_doubles_nothing),
 		SCENARIO(c150_a_visit_is_missed_when_its_last_day_is_over),
+		SCENARIO(c150_visits_are_what_the_topics_say),
 	};
 
 	return cmocka_run_group_tests_name("test_r26_visits", tests, open_scene, scene_close);

@@ -50,7 +50,7 @@ json_t *rebuild_table(const json_t *verdict, const char *name)
 json_t *desk_check_rebuild(struct desk *desk)
 {
 	int status;
-	json_t *verdict = desk_rebuild(desk, &status), *table;
+	json_t *verdict = desk_rebuild(desk, &status), *table, *unknown;
 	char *text;
 	size_t i;
 
@@ -62,6 +62,8 @@ json_t *desk_check_rebuild(struct desk *desk)
 			print_error("%s\n", text);
 			free(text);
 		}
+		json_array_foreach(json_object_get(verdict, "unknown"), i, unknown)
+			print_error("%s: a table that rebuild_tables.c does not know\n", json_string_value(unknown));
 		desk_fail(desk, NULL, "the state differs from what the topics say");
 	}
 	return verdict;

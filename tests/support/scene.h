@@ -20,7 +20,8 @@ int scene_open_own(void **state);
 /* A stack of the program's own under these policies, NULL-terminated (at most 10): names of presets, or paths from the root of
  * the project ("tests/data/policies/right/advisor.json"). */
 int scene_open_policies(void **state, const char *const *policies);
-/* With AFTERCARE_TEST_REBUILD=1 a stack of our own is at the end compared with what its topics say (aftercarectl rebuild). */
+/* With AFTERCARE_TEST_REBUILD=1 a stack of our own is at the end compared with what its topics say (aftercarectl rebuild);
+ * test_garbage, which puts facts in our daemons' names into the logs, differs by design. */
 int scene_close(void **state);
 /* Between two tests: the invariants hold of everything read so far. Use it as the test's teardown. */
 int scene_check(void **state);
