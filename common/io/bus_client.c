@@ -102,10 +102,17 @@ static rd_kafka_resp_err_t on_broker_state(rd_kafka_t *handle, int32_t id, const
 					   const char *state, void *opaque)
 {
 	struct client *client = opaque;
+	bool up = strcmp(state, "UP") == 0;
 
-	(void)handle, (void)id, (void)protocol, (void)name, (void)port;
-	if (strcmp(state, "UP") == 0)
+	(void)handle, (void)id, (void)protocol, (void)port;
+	if (up)
 		atomic_store(&client->up_at, bus_clock());
+	/* librdkafka's own name for it, whichever node that is; it has one thread, in which all of its states are told. */
+	if (strcmp(name, "GroupCoordinator") != 0)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (client->coordinated && strcmp(state, "DOWN") == 0)
+		atomic_store(&client->left_at, bus_clock());
+	client->coordinated = up;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

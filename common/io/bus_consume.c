@@ -17,7 +17,7 @@
 #define REMIND_FROM 1000
 #define REMIND_EVERY_MS 20
 
-/* A membership that was fenced this long after the brokers were away was fenced by itself. */
+/* A membership that was fenced this long after the brokers, or the group's coordinator, were away was fenced by itself. */
 #define LAPSE_MS 120000
 
 static enum verdict subscribe(struct bus *bus, struct fault *fault)
@@ -257,15 +257,18 @@ static void take_error(struct bus *bus, const rd_kafka_message_t *message)
 	}
 }
 
-/* A report of positions that was under way when the brokers went is sent again when they are back. By then we may have
- * joined anew under the same instance id, and the broker takes the old report for a second instance's: librdkafka
- * fails the whole client over that. Nothing of it is true, so the membership is made anew. */
+/* A report of positions that was under way when the brokers went, or when another of them became the group's coordinator, is sent
+ * again later. By then we may have joined anew under the same instance id, or be about to, and the broker takes the old report for a
+ * second instance's: librdkafka fails the whole client over that. Nothing of it is true, so the membership is made anew. A client
+ * that never lost its coordinator was fenced by somebody. */
 void bus_consumer_failed(struct bus *bus, rd_kafka_resp_err_t cause, const char *why)
 {
 	int64_t alarm_at = bus->consumer ? bus->consumer->last_alarm_at : 0;
+	int64_t left_at = bus->consumer ? atomic_load(&bus->consumer->left_at) : 0;
+	int64_t away_at = alarm_at > left_at ? alarm_at : left_at;
 
-	if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && str_starts(str_of(why), STR("OffsetCommit")) && alarm_at > 0 &&
-	    bus_clock() - alarm_at < LAPSE_MS) {
+	if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && str_starts(str_of(why), STR("OffsetCommit")) && away_at > 0 &&
+	    bus_clock() - away_at < LAPSE_MS) {
 		bus->lapsed = true;
 	} else if (cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
 		bus->fenced = true;
