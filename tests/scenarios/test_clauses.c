@@ -3,6 +3,7 @@
  *   test_clauses                          all of them, over a stack of our own that has the policies they name
  *   test_clauses FILE|FOLDER...           these; over the stack that AFTERCARE_BROKERS and AFTERCARE_DATABASE name, if any
  *   test_clauses --policies DIR [FILE]... writes the policies that such a stack must run, and does no more
+ *   test_clauses --variants LIST [FILE]...  plays variants of policies (scenarios_vary): tests/scenarios/mutate
  *   test_clauses --help                   the words of a scenario
  *
  * `tests/scenarios/run` is for people. AFTERCARE_TEST_ONLY='C072*' plays those whose names match. */
@@ -81,7 +82,11 @@ int main(int argc, char **argv)
 		if (!scenarios.errors)
 			status = scenario_policies(&scenarios, root.root, argv[2]) ? 0 : 1;
 	} else {
-		read_all(&scenarios, root.root, argv + 1);
+		bool vary = argc > 2 && strcmp(argv[1], "--variants") == 0;
+
+		read_all(&scenarios, root.root, argv + (vary ? 3 : 1));
+		if (vary && !scenarios.errors)
+			scenarios_vary(&scenarios, argv[2]);
 		if (!scenarios.errors)
 			status = play(&scenarios, argc > 1);
 	}

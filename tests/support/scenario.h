@@ -59,6 +59,7 @@ struct scenario {
 	const struct scenario_file *file;
 	const char *title;
 	const char *id;              /* "C072_nobody_replies" */
+	const char *tag, *variant;   /* bears the second in the place of the first, when there is one */
 	int line;
 	struct step *steps;
 	size_t step_count, step_capacity;
@@ -78,6 +79,9 @@ void scenarios_read(struct scenarios *scenarios, const char *path);
 void scenarios_read_folder(struct scenarios *scenarios, const char *folder);
 /* Keeps those whose id matches the pattern of a shell. */
 void scenarios_only(struct scenarios *scenarios, const char *pattern);
+/* Each line of the file, "TAG VARIANT CLAUSE...": the scenarios of these clauses (none: of all) that name the policy TAG are played
+ * under the tag VARIANT, as "VARIANT:C072_nobody_replies", in the place of themselves. */
+void scenarios_vary(struct scenarios *scenarios, const char *path);
 void scenarios_done(struct scenarios *scenarios);
 
 /* Writes into the folder, which it empties first, a copy of each policy that is named, applying to what has its source or id

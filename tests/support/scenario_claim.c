@@ -44,8 +44,13 @@ static void add_tags(struct play *play, json_t *data)
 		tags = json_array();
 		json_object_set_new(data, "tags", tags);
 	}
-	for (size_t i = 0; i < file->policy_count; i++)
-		json_array_append_new(tags, json_string(file->policies[i]));
+	for (size_t i = 0; i < file->policy_count; i++) {
+		const char *tag = file->policies[i];
+
+		if (play->scenario->tag && strcmp(play->scenario->tag, tag) == 0)
+			tag = play->scenario->variant;
+		json_array_append_new(tags, json_string(tag));
+	}
 }
 
 static json_t *request_of(struct play *play)
@@ -160,7 +165,7 @@ static const struct record *came_of_it(struct play *play)
 	return desk_find_of(play->desk, play->ticket, play->fact, play->sent);
 }
 
-bool play_claim(struct play *play, const struct step *step)
+bool play_claim(struct play *play, const struct step *step, bool at_rest)
 {
 	const struct record *found, *dead;
 
@@ -171,6 +176,8 @@ bool play_claim(struct play *play, const struct step *step)
 	if (step->refused)
 		return true;
 	found = came_of_it(play);
+	if (!found && at_rest && play_needs_rest(step) && !desk_dead(play->desk, play->sent))
+		return true;
 	if (found) {
 		if (strcmp(found->name, "ticket.registered") == 0)
 			play_name_add(play, "TICKET", play->ticket, NULL);

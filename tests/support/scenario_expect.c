@@ -119,6 +119,8 @@ static bool is_shown(struct play *play, const struct step *step)
 
 bool play_needs_rest(const struct step *step)
 {
+	if (step->type == STEP_CLAIM)
+		return strstr(step->name, ".upserted") && strcmp(step->name, "staff.upserted") != 0;
 	return step->type == STEP_EXPECT_COUNT || step->type == STEP_EXPECT_SHOWN;
 }
 
@@ -187,18 +189,33 @@ static void tell_wanted(struct play *play, const struct step *step)
 	buf_z(&play->why, "\n");
 }
 
+/* What a fact says beyond what every fact says. */
+static void tell_fact(struct play *play, const struct record *record)
+{
+	static const char *const common[] = { "ticket", "revision", "kind", "state", "at", "decided_at", "policy", "policies", "customer" };
+	json_t *data = json_deep_copy(record_data(record));
+	char *text;
+	size_t n;
+
+	for (size_t i = 0; i < array_count(common); i++)
+		json_object_del(data, common[i]);
+	text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
+	n = text ? strlen(text) : 0;
+	for (n = n > 300 ? 300 : n; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+		;
+	buf_format(&play->why, "    r%-3d %-26s %-20s %.*s\n", record->revision, record->name, record_text(record, "state"), (int)n, text ? text : "");
+	free(text);
+	json_decref(data);
+}
+
 static void tell_log(struct play *play)
 {
 	const struct desk_ticket *log = desk_ticket(play->desk, play->ticket);
 
 	buf_format(&play->why, "  the log of %s:\n", play->ticket);
-	for (size_t i = 0; log && i < log->count; i++) {
-		const struct record *record = log->items[i];
-
-		if (!record->copy)
-			buf_format(&play->why, "    r%-3d %-26s %-20s %.500s\n", record->revision, record->name, record_text(record, "state"),
-				   record->value ? record->value : "null");
-	}
+	for (size_t i = 0; log && i < log->count; i++)
+		if (!log->items[i]->copy)
+			tell_fact(play, log->items[i]);
 }
 
 void play_tell(struct play *play, const struct step *step)

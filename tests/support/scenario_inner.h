@@ -51,7 +51,7 @@ json_t *play_get(json_t *document, const char *path);
 
 /* ---- scenario_claim.c ---- */
 /* Each says whether the step is over; a failure stands in play->why. */
-bool play_claim(struct play *play, const struct step *step);
+bool play_claim(struct play *play, const struct step *step, bool at_rest);
 bool play_person(struct play *play, const struct step *step);
 /* The usual people whom the scenario names; whether they are known by now. */
 bool play_cast(struct play *play);
@@ -59,7 +59,7 @@ bool play_cast(struct play *play);
 /* ---- scenario_expect.c ---- */
 /* at_rest: all daemons have come to rest since the step before. */
 bool play_expect(struct play *play, const struct step *step, bool at_rest);
-/* Whether it can be judged only when all has come to rest. */
+/* Whether it can be judged only when all has come to rest: what must not come, and what the directory takes without a word. */
 bool play_needs_rest(const struct step *step);
 /* What was there instead, into play->why. */
 void play_tell(struct play *play, const struct step *step);

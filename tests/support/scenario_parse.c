@@ -452,6 +452,46 @@ void scenarios_only(struct scenarios *scenarios, const char *pattern)
 	scenarios->count = kept;
 }
 
+static bool concerns(const struct scenario *scenario, const char *tag, struct str clauses)
+{
+	bool any = clauses.n == 0, under = false;
+
+	for (size_t i = 0; i < scenario->file->policy_count; i++)
+		under = under || strcmp(scenario->file->policies[i], tag) == 0;
+	while (clauses.p)
+		any = str_is(str_cut(&clauses, ' '), scenario->file->clause) || any;
+	return any && under;
+}
+
+void scenarios_vary(struct scenarios *scenarios, const char *path)
+{
+	struct scenario *plain = scenarios->items;
+	size_t plain_count = scenarios->count, size = 0;
+	FILE *in = fopen(path, "r");
+	char *line = NULL;
+
+	scenarios->items = NULL;
+	scenarios->count = scenarios->capacity = 0;
+	scenarios->errors += !in;
+	while (in && getline(&line, &size, in) >= 0) {
+		struct str rest = str_trim(str_of(line));
+		const char *tag = str_z(&scenarios->arena, str_cut(&rest, ' ')), *variant = str_z(&scenarios->arena, str_cut(&rest, ' '));
+
+		for (size_t i = 0; i < plain_count; i++) {
+			if (!concerns(&plain[i], tag, rest))
+				continue;
+			arena_grow(&scenarios->arena, &scenarios->items, &scenarios->capacity, scenarios->count + 1, sizeof(*plain));
+			scenarios->items[scenarios->count] = plain[i];
+			scenarios->items[scenarios->count].tag = tag;
+			scenarios->items[scenarios->count].variant = variant;
+			scenarios->items[scenarios->count++].id = str_format(&scenarios->arena, "%s:%s", variant, plain[i].id).p;
+		}
+	}
+	free(line);
+	if (in)
+		fclose(in);
+}
+
 void scenarios_done(struct scenarios *scenarios)
 {
 	arena_done(&scenarios->arena);

@@ -14,7 +14,7 @@ struct stage {
 	struct play *plays;
 	size_t count;
 	unsigned rests;
-	long heard;                      /* when something was read */
+	long heard;                      /* when something was read, or a step was over */
 };
 
 static void begin(struct play *play, const struct step *step)
@@ -52,7 +52,7 @@ static bool advance(struct play *play, const struct step *step, bool at_rest)
 	case STEP_PERSON:
 		return play_person(play, step);
 	case STEP_CLAIM:
-		return play_claim(play, step);
+		return play_claim(play, step, at_rest);
 	default:
 		return play_expect(play, step, at_rest);
 	}
@@ -98,6 +98,7 @@ static void go_on(struct stage *stage, struct play *play)
 			return;
 		play->next++;
 		play->begun = false;
+		stage->heard = stack_clock();
 	}
 }
 
