@@ -86,12 +86,13 @@ struct trigger {
 	const struct trigger *parts;
 	size_t part_count;
 };
-enum limit_type { LIMIT_DURATION, LIMIT_EVENT };
+enum limit_type { LIMIT_DURATION, LIMIT_EVENT, LIMIT_COUNT };
 struct limit {
 	enum limit_type type;
 	struct duration duration;
-	struct str text;             /* LIMIT_DURATION: as the document writes it */
-	uint32_t attribute;          /* LIMIT_EVENT: the attribute of the start event that holds the instant */
+	struct str text;             /* LIMIT_DURATION: as the document writes it; LIMIT_COUNT: "3 rings" */
+	uint32_t attribute;          /* LIMIT_EVENT: of the start event, holds the instant; LIMIT_COUNT: of the stop event, the number */
+	int64_t count;               /* LIMIT_COUNT: the most that is met; such a clock is never due, what stops it is judged */
 };
 struct clock_warning {
 	int percent;                 /* > 0: at that share of the limit */

@@ -209,10 +209,30 @@ static void read_event_limit(struct compile *compile, const struct place *at, co
 	limit->attribute = path_intern(compile, path);
 }
 
+/* {"count": 3, "of": "rings"}: the most of something that the stopping event tells. */
+static void read_count_limit(struct compile *compile, const struct place *at, const struct place *count, struct limit *limit)
+{
+	struct place of = place_member(at, "of");
+	struct str member = read_text(compile, &of), path;
+	const struct words *codes;
+
+	if (!count->value || member.n == 0) {
+		complain(compile, at, "a duration, {\"event\": EVENT.MEMBER}, or {\"count\": N, \"of\": MEMBER} of the event that stops the clock");
+		return;
+	}
+	limit->type = LIMIT_COUNT;
+	limit->count = read_int(compile, count, 0, 0, INT32_MAX);
+	limit->text = str_format(compile->arena, "%lld %.*s", (long long)limit->count, STR_ARG(member));
+	path = str_format(compile->arena, "event.%.*s", STR_ARG(member));
+	if (path_known(compile, &of, path, &codes))
+		limit->attribute = path_intern(compile, path);
+}
+
 static void read_limit(struct compile *compile, const struct place *at, const struct trigger *start, struct limit *limit)
 {
-	static const char *const members[] = { "event", "~count", "~of", "~contract", NULL };
+	static const char *const members[] = { "event", "count", "of", "~contract", NULL };
 	struct place event = place_member(at, "event");
+	struct place count = place_member(at, "count");
 
 	if (!present(at))
 		return;
@@ -224,8 +244,12 @@ static void read_limit(struct compile *compile, const struct place *at, const st
 			complain(compile, at, "a limit of nothing: what must happen at once is no clock");
 		return;
 	}
-	if (read_object(compile, at, members) && event.value)
+	if (!read_object(compile, at, members))
+		return;
+	if (event.value)
 		read_event_limit(compile, &event, start, limit);
+	else if (count.value || json_object_get(at->value, "of") || json_object_size(at->value) == 0)
+		read_count_limit(compile, at, &count, limit);
 }
 
 static bool read_percent(const char *text, int *ret)
@@ -311,6 +335,8 @@ static void read_clock(struct compile *compile, const struct place *at, struct c
 		complain(compile, &pause_in, "waiting inside the company pauses no clock (C090)");
 	read_subject(compile, at, clock);
 	read_warnings(compile, &warn, clock);
+	if (clock->limit.type == LIMIT_COUNT && (clock->warning_count > 0 || clock->pause_in))
+		complain(compile, at, "what is counted passes with no time: such a clock neither warns nor pauses");
 	clock->on_warn = read_actions_of(compile, at, "on_warn");
 	clock->on_breach = read_actions_of(compile, at, "on_breach");
 	clock->on_met = read_actions_of(compile, at, "on_met");

@@ -168,7 +168,7 @@ with said as (
   select lane, ticket, clock_id,
          (array_agg(name order by place desc) filter (where name not in ('sla.warned', 'sla.rescheduled')))[1] as last,
          (array_agg((d ->> 'due_at')::timestamptz order by place desc)
-            filter (where name in ('sla.started', 'sla.resumed', 'sla.rescheduled', 'sla.met')))[1] as due_at,
+            filter (where name in ('sla.started', 'sla.resumed', 'sla.rescheduled', 'sla.breached', 'sla.met')))[1] as due_at,
          (array_agg(at order by place desc) filter (where name = 'sla.paused'))[1] as paused_at,
          max((d ->> 'detected_at')::timestamptz) filter (where name = 'sla.breached') as breached_at,
          max(coalesce((d ->> 'met_at')::timestamptz, at)) filter (where name in ('sla.met', 'sla.corrected', 'sla.cancelled')) as ended_at,

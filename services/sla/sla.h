@@ -64,9 +64,11 @@ struct sla_clock {
 
 /* ---- what a policy's clocks listen to, prepared once per batch ---- */
 #define SLA_NO_VALUE UINT32_MAX
+#define SLA_NEVER (INT64_C(253402300799) * SECOND)   /* the due time of a clock without one: 9999-12-31T23:59:59Z */
 struct sla_leaf {
 	const struct trigger *trigger;   /* of type TRIGGER_EVENT */
-	uint32_t value;                  /* attribute of the event that names the instant of a limit; SLA_NO_VALUE: none */
+	uint32_t value;                  /* attribute of the event that a limit looks at; SLA_NO_VALUE: none */
+	bool counts;                     /* it is a number, not an instant */
 	bool restart;                    /* of a restart_on: an assignment counts only when the owner is new */
 	uint32_t same;                   /* first leaf of the policy that says the same: under this number it is remembered */
 };
@@ -90,7 +92,7 @@ struct sla_happening {
 	uint32_t policy, leaf;
 	instant at;
 	int32_t revision;                /* of the fact: the order of the log */
-	instant value;                   /* INSTANT_NONE: none */
+	instant value;                   /* what the limit looks at; INSTANT_NONE: none */
 };
 
 /* ---- a pass ---- */

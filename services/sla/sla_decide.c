@@ -147,6 +147,9 @@ static bool due_of(const struct sla_case *c, uint32_t policy, int32_t r, const s
 			return false;
 		*ret = found.value;
 		return true;
+	case LIMIT_COUNT:
+		*ret = SLA_NEVER;
+		return true;
 	}
 	return false;
 }
@@ -220,7 +223,8 @@ static void move(struct sla_case *c, const struct sla_event *event, struct sla_c
 	}
 	if (!due_of(c, clock->policy, r, calendar, &start_at, &due))
 		return;
-	due = calendar_due(calendar, due, clock->paused_us);
+	if (due != SLA_NEVER)
+		due = calendar_due(calendar, due, clock->paused_us);
 	if (clock->rule != r) {
 		clock->rule = r;
 		clock->calendar = calendar;
@@ -330,12 +334,19 @@ static void judge(struct sla_case *c, const struct sla_event *event, struct sla_
 	if (clock->number > 1 && rule->restart_on.type != TRIGGER_NONE)
 		query.since = clock->started_at;
 	if (sla_happened(c, &rule->stop, plan->stop, &query, &found)) {
+		/* Counted, not timed: it was due when it stopped, or just before. */
+		if (rule->limit.type == LIMIT_COUNT)
+			clock->due_at = found.value <= rule->limit.count ? found.at : found.at - 1;
 		stop(c, clock, found.at, now);
 		return;
 	}
 	query.since = INSTANT_NONE;
-	if (sla_happened(c, &rule->cancel, plan->cancel, &query, &found))
-		cancel_judged(c, clock, event->at, now, reason_of(event->fact));
+	if (!sla_happened(c, &rule->cancel, plan->cancel, &query, &found))
+		return;
+	/* Nobody has done it at all. */
+	if (rule->limit.type == LIMIT_COUNT)
+		clock->due_at = event->at - 1;
+	cancel_judged(c, clock, event->at, now, reason_of(event->fact));
 }
 
 static void pause_or_resume(struct sla_case *c, const struct sla_event *event, struct sla_clock *clock, instant now)

@@ -56,12 +56,12 @@ static bool match_same(const struct match *a, const struct match *b)
 
 static bool leaf_same(const struct sla_leaf *a, const struct sla_leaf *b)
 {
-	return a->restart == b->restart && a->value == b->value && str_eq(a->trigger->fact, b->trigger->fact) &&
+	return a->restart == b->restart && a->value == b->value && a->counts == b->counts && str_eq(a->trigger->fact, b->trigger->fact) &&
 	       match_same(&a->trigger->match, &b->trigger->match);
 }
 
 /* Leaves in the order in which sla_happened walks them. Returns the index of the first. */
-static uint32_t plan_leaves(struct sla_plan *plan, const struct trigger *trigger, uint32_t value, bool restart,
+static uint32_t plan_leaves(struct sla_plan *plan, const struct trigger *trigger, const struct sla_leaf *sort,
 			    struct arena *arena)
 {
 	uint32_t first = (uint32_t)plan->leaf_count;
@@ -69,12 +69,14 @@ static uint32_t plan_leaves(struct sla_plan *plan, const struct trigger *trigger
 
 	if (trigger->type == TRIGGER_ALL || trigger->type == TRIGGER_ANY)
 		for (size_t i = 0; i < trigger->part_count; i++)
-			plan_leaves(plan, &trigger->parts[i], value, restart, arena);
+			plan_leaves(plan, &trigger->parts[i], sort, arena);
 	if (trigger->type != TRIGGER_EVENT)
 		return first;
 	arena_grow(arena, &plan->leaves, &plan->leaf_capacity, plan->leaf_count + 1, sizeof(*plan->leaves));
 	leaf = &plan->leaves[plan->leaf_count];
-	*leaf = (struct sla_leaf){ .trigger = trigger, .value = value, .restart = restart };
+	*leaf = *sort;
+	leaf->trigger = trigger;
+	leaf->same = 0;
 	while (leaf->same < plan->leaf_count && !leaf_same(leaf, &plan->leaves[leaf->same]))
 		leaf->same++;
 	plan->leaf_count++;
@@ -100,12 +102,15 @@ const struct sla_plan *sla_plan(const struct policy *policy, const struct calend
 	for (size_t i = 0; i < policy->clock_count; i++) {
 		const struct clock_rule *rule = &policy->clocks[i];
 		struct sla_rule *ours = &plan->rules[i];
-		uint32_t value = rule->limit.type == LIMIT_EVENT ? rule->limit.attribute : SLA_NO_VALUE;
+		bool counts = rule->limit.type == LIMIT_COUNT;
+		const struct sla_leaf plain = { .value = SLA_NO_VALUE }, again = { .value = SLA_NO_VALUE, .restart = true },
+				      timed = { .value = rule->limit.attribute },
+				      counted = { .value = rule->limit.attribute, .counts = true };
 
-		ours->start = plan_leaves(plan, &rule->start, value, false, arena);
-		ours->stop = plan_leaves(plan, &rule->stop, SLA_NO_VALUE, false, arena);
-		ours->cancel = plan_leaves(plan, &rule->cancel, SLA_NO_VALUE, false, arena);
-		ours->restart = plan_leaves(plan, &rule->restart_on, SLA_NO_VALUE, true, arena);
+		ours->start = plan_leaves(plan, &rule->start, rule->limit.type == LIMIT_EVENT ? &timed : &plain, arena);
+		ours->stop = plan_leaves(plan, &rule->stop, counts ? &counted : &plain, arena);
+		ours->cancel = plan_leaves(plan, &rule->cancel, &plain, arena);
+		ours->restart = plan_leaves(plan, &rule->restart_on, &again, arena);
 		ours->repeats = names_reopened(&rule->start);
 		ours->calendar = calendars ? calendars[i] : NULL;
 		while (ours->group < i && (plan->rules[ours->group].repeats != ours->repeats ||
@@ -164,6 +169,13 @@ instant sla_instant_of(struct str text_in, int64_t zone_offset_us)
 	memcpy(text + 10, midnight, sizeof(midnight));
 	return instant_parse(str_of(text), &at) ? at - zone_offset_us + DAY - 1 : INSTANT_NONE;
 }
+/* A number that nobody has told is taken as too many. */
+static instant value_of(const struct sla_leaf *leaf, const struct value *value, int64_t zone_offset_us)
+{
+	if (leaf->counts)
+		return value->type == VALUE_NUMBER && value->number < (double)SLA_NEVER ? (instant)value->number : SLA_NEVER;
+	return value->type == VALUE_STRING ? sla_instant_of(value->string, zone_offset_us) : INSTANT_NONE;
+}
 
 void sla_remember(struct sla_case *c, const struct sla_event *event, const struct value *vector, instant now)
 {
@@ -184,8 +196,7 @@ void sla_remember(struct sla_case *c, const struct sla_event *event, const struc
 			if (str_is(event->fact, "ticket.registered"))
 				new.at = c->ticket->received_at;
 			if (leaf->value != SLA_NO_VALUE && vector)
-				new.value = vector[leaf->value].type == VALUE_STRING
-					? sla_instant_of(vector[leaf->value].string, plan->policy->zone_offset_us) : INSTANT_NONE;
+				new.value = value_of(leaf, &vector[leaf->value], plan->policy->zone_offset_us);
 			/* A promise that names no time promises nothing. */
 			if (leaf->value != SLA_NO_VALUE && new.value == INSTANT_NONE)
 				continue;

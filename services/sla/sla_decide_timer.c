@@ -40,7 +40,7 @@ instant sla_timer_due(const struct sla_case *c, const struct sla_clock *clock, i
 	const struct clock_warning *at;
 	instant due;
 
-	if (clock->state != SLA_RUNNING)
+	if (clock->state != SLA_RUNNING || clock->due_at == SLA_NEVER)
 		return INSTANT_NONE;
 	if (warning < 0)
 		return clock->due_at < INT64_MAX ? clock->due_at + 1 : clock->due_at;

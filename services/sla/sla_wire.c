@@ -99,6 +99,7 @@ static void write_limit(struct writer *writer, const struct clock_rule *rule, co
 {
 	switch (rule->limit.type) {
 	case LIMIT_DURATION:
+	case LIMIT_COUNT:
 		write_member(writer, "limit", rule->limit.text);
 		break;
 	case LIMIT_EVENT:

@@ -204,6 +204,21 @@ static void test_memory_text(void **state)
 	arena_done(&scene.arena);
 }
 
+/* C008: what counts is judged when it stops, however long it took; what nobody has counted, or done, is breached. */
+static void test_counted(void **state)
+{
+	(void)state;
+	PLAY(&rings, NULL, { "registered", 0, 0, "", "started rings/rings/1 0-never" }, { "!now", 1e6, 0, "", "" },
+	     { "answered", 1e6, 0, "rings=3", "met rings/rings/1 at 1000000" });
+	PLAY(&rings, NULL, { "registered", 0, 0, "", "started rings/rings/1 0-never" },
+	     { "answered", 5, 6, "rings=4", "breached rings/rings/1 due 4.999999 at 6; met rings/rings/1 at 5 late 0.000001" },
+	     { "answered", 7, 0, "rings=1", "" });
+	PLAY(&rings, NULL, { "registered", 0, 0, "", "started rings/rings/1 0-never" },
+	     { "answered", 5, 6, "", "breached rings/rings/1 due 4.999999 at 6; met rings/rings/1 at 5 late 0.000001" });
+	PLAY(&rings, NULL, { "registered", 0, 0, "", "started rings/rings/1 0-never" },
+	     { "missed", 5, 6, "rings=2", "breached rings/rings/1 due 4.999999 at 6; cancelled rings/rings/1 missed" });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_reassigned),
 		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_promise),
+		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_months_clamp),
 		cmocka_unit_test(test_timer_times),

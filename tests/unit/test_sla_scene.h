@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "services/sla/sla.h"
@@ -20,7 +21,7 @@
 
 /* ---- a policy in C: what the compiler makes of a document ---- */
 
-enum { SEVERITY, KIND, AUTOMATIC, UNTIL, GRADE, ATTRIBUTES };
+enum { SEVERITY, KIND, AUTOMATIC, UNTIL, GRADE, RINGS, ATTRIBUTES };
 
 #define TEXT(literal) { .type = VALUE_STRING, .string = { literal, sizeof(literal) - 1 } }
 static const struct value urgent[] = { TEXT("urgent") };
@@ -110,6 +111,11 @@ static const struct clock_rule moved_rules[] = {
 	  .limit = HOURS(1) },
 };
 
+static const struct clock_rule ring_rules[] = {
+	{ .name = NAME("rings"), .start = FACT("ticket.registered"), .stop = FACT("ticket.answered"), .cancel = FACT("ticket.missed"),
+	  .limit = { .type = LIMIT_COUNT, .attribute = RINGS, .count = 3 } },
+};
+
 #define POLICY(policy_name, rules) \
 	{ .id = NAME(policy_name), .version = 1, .clocks = (rules), .clock_count = array_count(rules), \
 	  .zone_offset_us = 8 * HOUR }
@@ -122,6 +128,7 @@ static const struct policy warned = POLICY("warn", warn_rules);
 static const struct policy promise = POLICY("promise", promise_rules);
 static const struct policy paused = POLICY("pause", pause_rules);
 static const struct policy month = POLICY("month", month_rules);
+static const struct policy rings = POLICY("rings", ring_rules);
 static const struct policy moved = POLICY("moved", moved_rules);
 
 /* ---- the ticket under test ---- */
@@ -160,7 +167,9 @@ static inline void put_time(struct buf *out, instant at)
 {
 	int64_t us = at - T0;
 
-	if (us % SECOND == 0)
+	if (at == SLA_NEVER)
+		buf_z(out, "never");
+	else if (us % SECOND == 0)
 		buf_format(out, "%lld", (long long)(us / SECOND));
 	else
 		buf_format(out, "%.6f", (double)us / 1e6);
@@ -226,6 +235,8 @@ static inline void say_word(struct scene *scene, struct value *vector, struct sl
 		vector[AUTOMATIC] = yes[0];
 	else if (str_is(name, "until"))
 		vector[UNTIL] = (struct value){ .type = VALUE_STRING, .string = word };
+	else if (str_is(name, "rings"))
+		vector[RINGS] = (struct value){ .type = VALUE_NUMBER, .number = atof(word.p) };
 	else if (str_is(name, "grade"))
 		vector[GRADE] = (struct value){ .type = VALUE_STRING, .string = word };
 	else if (str_is(name, "to")) {
