@@ -31,6 +31,7 @@ say        = $(if $(V),,@echo '  $(1)  $@')
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-nonliteral
 WERROR    ?= -Werror
+FAULT_NODES ?= 3
 CFLAGS    ?= -O2 -g
 DEFINES_mutants := -DAFTERCARE_MUTANTS
 FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -82,7 +83,7 @@ help:
 ## make check              installs, builds (plain and with sanitizers), runs every test
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
 ## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX;
-##                         SANITIZED=1: with the sanitizers)
+##                         SANITIZED=1: with the sanitizers), then three nodes of Kafka killed under load (FAULT_NODES=N kills)
 ## make mutate             takes each rule of the protocol out and shows the test that then fails
 ## make bench              speed and size on this machine, on real Kafka; POISON=1: intake with 1 % of poison against none
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
@@ -194,11 +195,13 @@ screenshot: all
 	@deploy/demo/screenshot
 
 FAULT_VARIANT := fault$(if $(SANITIZED),-asan)
-faults: $(OUT_plain)/bin/aftercare-devbroker
+faults: all $(OUT_plain)/tests/integration/test_cluster
 	@$(MAKE) -s VARIANT=$(FAULT_VARIANT) fault-tests
 	@AFTERCARE_FAULT_HITS=$(or $(FAULT_HITS),5) AFTERCARE_FAULT_ACTIONS="exit abort error delay stop" \
 	AFTERCARE_FAULT_POINTS="$(FAULT_POINTS)" AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 OUT=$(OUT_$(FAULT_VARIANT)) \
 	tests/run.sh fault test_failpoints
+	@[ $(FAULT_NODES) = 0 ] || AFTERCARE_TEST_CLUSTER=$(FAULT_NODES) AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 \
+	tests/run.sh integration test_cluster
 
 bench:
 	@tests/bench/run.sh

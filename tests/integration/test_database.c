@@ -4,9 +4,6 @@
  *
  * AFTERCARE_TEST_LONG=1: refuses for 60 s, ends sessions for as long. The full disks are small mounts in a namespace of our own;
  * skipped where that is not permitted. */
-#define _GNU_SOURCE  /* unshare */
-#include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/disk.h"
 #include "tests/support/probe.h"
 #include "tests/support/proxy.h"
 
@@ -25,7 +23,6 @@
 
 static struct proxy *proxy;
 static char route[200];
-static bool mounts;                   /* a namespace for them could be had */
 
 struct load {
 	struct probe *probe;
@@ -261,13 +258,11 @@ static void test_no_connections_left(void **state)
 
 /* ---- disks ---- */
 
-static void mount_small(struct probe *probe, const char *path, const char *options)
+static void mount_small(struct probe *probe, const char *path, const char *size)
 {
 	struct stat owner;
 
-	(void)mkdir(path, 0700);
-	if (mount("none", path, "tmpfs", 0, options) != 0)
-		probe_fail(probe, "%s: %s", path, strerror(errno));
+	disk_mount(path, size);
 	assert_int_equal(stat(probe->postgres.directory, &owner), 0);
 	assert_int_equal(chown(path, owner.st_uid, owner.st_gid), 0);
 	assert_int_equal(chmod(path, 0700), 0);
@@ -275,10 +270,9 @@ static void mount_small(struct probe *probe, const char *path, const char *optio
 
 static void skip_without_mounts(const struct probe *probe)
 {
-	if (mounts && probe->postgres.pid > 0)
-		return;
-	print_message("a full disk needs a mount of our own, which is not permitted here\n");
-	skip();
+	disk_or_skip();
+	if (probe->postgres.pid == 0)
+		skip();
 }
 
 /* The outbox has a disk of its own, and that is full. */
@@ -292,7 +286,7 @@ static void test_the_disk_is_full(void **state)
 
 	skip_without_mounts(probe);
 	snprintf(path, sizeof(path), "%s/small", probe->postgres.directory);
-	snprintf(size, sizeof(size), "size=%lldk", (long long)probe_number(probe, "select pg_total_relation_size('outbox') / 1024 + 300"));
+	snprintf(size, sizeof(size), "%lldk", (long long)probe_number(probe, "select pg_total_relation_size('outbox') / 1024 + 300"));
 	mount_small(probe, path, size);
 	probe_do(probe, "create tablespace small location '%s'", path);
 	probe_do(probe, "alter table outbox set tablespace small");
@@ -306,14 +300,14 @@ static void test_the_disk_is_full(void **state)
 	}
 	load_run(&load, DOWN_MS);
 	facts = probe_number(probe, "select sum(out_seq) from source");
-	assert_int_equal(mount("none", path, "tmpfs", MS_REMOUNT, "size=200m"), 0);
+	disk_resize(path, "200m");
 	back = stack_clock();
 	probe_until(probe, 1, "select (sum(out_seq) > %lld)::int from source", (long long)facts);
 	print_message("the disk was full: work again %ld ms after there was room\n", stack_clock() - back);
 	load_end(&load);
 	probe_do(probe, "alter table outbox set tablespace pg_default");
 	probe_do(probe, "drop tablespace small");
-	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	disk_unmount(path);
 }
 
 static void copy(const char *from, const char *to)
@@ -361,7 +355,7 @@ static void test_the_disk_of_the_log_is_full(void **state)
 	snprintf(filler, sizeof(filler), "%s/filler", path);
 	load = load_begin(probe, "log");
 	assert_true(probe_database_stop(probe));
-	mount_small(probe, path, "size=200m");
+	mount_small(probe, path, "200m");
 	copy(log, path);
 	assert_int_equal(mount(path, log, NULL, MS_BIND, NULL), 0);
 	probe_database_start(probe);
@@ -382,9 +376,9 @@ static void test_the_disk_of_the_log_is_full(void **state)
 	tell_resumed(&load, "the disk of the log was full", gone, back);
 	load_end(&load);
 	assert_true(probe_database_stop(probe));
-	assert_int_equal(umount2(log, MNT_DETACH), 0);
+	disk_unmount(log);
 	copy(path, log);
-	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	disk_unmount(path);
 	probe_database_start(probe);
 }
 
@@ -402,7 +396,6 @@ int main(int argc, char **argv)
 	};
 
 	probe_daemon(argc, argv);
-	/* What is mounted here ends with us. */
-	mounts = unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	disk_begin();
 	return cmocka_run_group_tests(tests, open_proxied, close_proxied);
 }

@@ -2,22 +2,27 @@
  *
  * In an outage a daemon stays the process it is, says so in its STATUS line and once in its log, and goes on by itself. Always
  * a stack of our own: here things are broken on purpose. On the devbroker nothing is left of a broker that stopped, so that
- * what survives one is tried on a real Kafka only. */
+ * what survives one is tried on a real Kafka only, and so is a full disk under it: a small mount in a namespace of our own, skipped
+ * where that is not permitted. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/daemons.h"
+#include "tests/support/disk.h"
 #include "tests/support/scene.h"
+#include "tests/support/traffic.h"
 
 #define STREAM 1000
+#define ROOM (2L << 20)                /* bytes left on the small disk */
 
 struct outage {
 	struct stack stack;
 	struct desk *desk;
-	pid_t pids[16];
-	int lines[16];
+	struct daemons before;
 };
 
 static struct outage outage;
@@ -37,80 +42,14 @@ static int open_own(void **state)
 static int close_own(void **state)
 {
 	(void)state;
+	char path[900];
+
+	snprintf(path, sizeof(path), "%s/kafka", outage.stack.dir);
 	desk_close(outage.desk);
 	stack_close(&outage.stack);
+	disk_unmount(path);
+	(void)rmdir(path);
 	return 0;
-}
-
-/* ---- what every daemon must show ---- */
-
-struct expectation {
-	const char *status;
-	bool there;
-};
-
-static bool all_say(struct desk *desk, void *userdata)
-{
-	const struct expectation *expected = userdata;
-	json_t *status = stack_status(desk_stack(desk));
-	bool all = true;
-
-	for (size_t i = 0; i < outage.stack.daemon_count; i++) {
-		const char *said = json_string_value(json_object_get(stack_service(status, outage.stack.daemons[i]), "status"));
-
-		all = all && said && (strstr(said, expected->status) != NULL) == expected->there;
-	}
-	json_decref(status);
-	return all;
-}
-
-static void wait_for_status(struct desk *desk, const char *words, bool there)
-{
-	struct expectation expected = { words, there };
-
-	if (desk_until(desk, all_say, &expected))
-		return;
-	(void)stack_do(&outage.stack, "status", NULL);
-	for (size_t i = 0; i < outage.stack.daemon_count; i++)
-		if (stack_says(&outage.stack, outage.stack.daemons[i], words) != there)
-			desk_fail(desk, NULL, "the STATUS of %s %s \"%s\"", outage.stack.daemons[i], there ? "does not say" : "still says",
-				  words);
-}
-
-static void remember(const char *words)
-{
-	for (size_t i = 0; i < outage.stack.daemon_count; i++) {
-		outage.pids[i] = stack_pid(&outage.stack, outage.stack.daemons[i]);
-		outage.lines[i] = stack_log_count(&outage.stack, outage.stack.daemons[i], words);
-	}
-}
-
-/* The same processes, and `lines` more lines with these words in each log. */
-static void check_remembered(struct desk *desk, const char *words, int lines)
-{
-	for (size_t i = 0; i < outage.stack.daemon_count; i++) {
-		const char *daemon = outage.stack.daemons[i];
-		int more = stack_log_count(&outage.stack, daemon, words) - outage.lines[i];
-
-		if (stack_pid(&outage.stack, daemon) != outage.pids[i])
-			desk_fail(desk, NULL, "%s is not the process it was", daemon);
-		if (more != lines)
-			desk_fail(desk, NULL, "%s has %d lines more with \"%s\", not %d", daemon, more, words, lines);
-	}
-}
-
-static bool is_later(struct desk *desk, void *userdata)
-{
-	(void)desk;
-	return stack_clock() > *(const long *)userdata;
-}
-
-/* Some retries must have come and gone, or one line per outage would prove nothing. */
-static void let_retries_pass(struct desk *desk)
-{
-	long until = stack_clock() + 4000;
-
-	assert_true(desk_until(desk, is_later, &until));
 }
 
 /* ---- outages ---- */
@@ -121,21 +60,21 @@ static void a_database_outage_is_waited_out(void **state)
 	const struct sent *requests[50];
 	const char *before = scene_assigned(desk, 0, NULL);
 
-	remember("database:");
+	daemons_remember(&outage.stack, &outage.before, "database:");
 	assert_true(stack_do(&outage.stack, "stop", "postgres"));
-	wait_for_status(desk, "waiting for the database", true);
+	daemons_wait_status(desk, "waiting for the database", true);
 	for (size_t i = 0; i < 50; i++)
 		requests[i] = scene_request(desk, 0, NULL);
 	scene_send(desk, before, "staff.contacted", scene_cast(desk)->engineer, 0, NULL);
-	let_retries_pass(desk);
-	check_remembered(desk, "database:", 1);
+	daemons_let_retries_pass(desk);
+	daemons_check(desk, &outage.before, "database:", 1);
 	assert_true(stack_do(&outage.stack, "start", "postgres"));
 	for (size_t i = 0; i < 50; i++)
 		desk_expect(desk, desk_expect_ticket(desk, requests[i]), "ticket.assigned");
 	desk_expect(desk, before, "ticket.contacted");
-	wait_for_status(desk, "waiting", false);
+	daemons_wait_status(desk, "waiting", false);
 	desk_settle(desk);
-	check_remembered(desk, "database:", 2);
+	daemons_check(desk, &outage.before, "database:", 2);
 	desk_check_all(desk);
 }
 
@@ -197,21 +136,21 @@ static void start_without(struct desk *desk, const char *missing, const char *st
 		assert_true(stack_do(&outage.stack, "stop", outage.stack.daemons[i]));
 	assert_true(stack_do(&outage.stack, "stop", missing));
 	for (size_t i = 0; i < outage.stack.daemon_count; i++) {
-		outage.lines[i] = stack_log_count(&outage.stack, outage.stack.daemons[i], line);
+		outage.before.lines[i] = stack_log_count(&outage.stack, outage.stack.daemons[i], line);
 		starts[i] = stack_begin(&outage.stack, "start", outage.stack.daemons[i]);
 	}
 	assert_true(desk_until(desk, all_running, NULL));
-	wait_for_status(desk, status, true);
+	daemons_wait_status(desk, status, true);
 	for (size_t i = 0; i < outage.stack.daemon_count; i++)
-		outage.pids[i] = stack_pid(&outage.stack, outage.stack.daemons[i]);
-	let_retries_pass(desk);
-	check_remembered(desk, line, 1);
+		outage.before.pids[i] = stack_pid(&outage.stack, outage.stack.daemons[i]);
+	daemons_let_retries_pass(desk);
+	daemons_check(desk, &outage.before, line, 1);
 	assert_true(stack_do(&outage.stack, "start", missing));
 	for (size_t i = 0; i < outage.stack.daemon_count; i++)
 		assert_true(desk_until(desk, has_ended, &starts[i]));
-	wait_for_status(desk, "waiting", false);
+	daemons_wait_status(desk, "waiting", false);
 	for (size_t i = 0; i < outage.stack.daemon_count; i++) {
-		assert_int_equal(stack_pid(&outage.stack, outage.stack.daemons[i]), outage.pids[i]);
+		assert_int_equal(stack_pid(&outage.stack, outage.stack.daemons[i]), outage.before.pids[i]);
 		assert_true(stack_is(&outage.stack, outage.stack.daemons[i], "ready"));
 	}
 }
@@ -230,17 +169,17 @@ static void a_broker_outage_is_waited_out(void **state)
 	const char *before = scene_assigned(desk, 0, NULL);
 
 	desk_expect(desk, before, "sla.started");
-	remember("broker:");
+	daemons_remember(&outage.stack, &outage.before, "broker:");
 	assert_true(stack_do(&outage.stack, "stop", "broker"));
-	wait_for_status(desk, "waiting for the broker", true);
-	let_retries_pass(desk);
-	check_remembered(desk, "broker:", 1);
+	daemons_wait_status(desk, "waiting for the broker", true);
+	daemons_let_retries_pass(desk);
+	daemons_check(desk, &outage.before, "broker:", 1);
 	assert_true(stack_do(&outage.stack, "start", "broker"));
-	wait_for_status(desk, "waiting", false);
+	daemons_wait_status(desk, "waiting", false);
 	scene_do(desk, before, "staff.contacted", scene_cast(desk)->engineer, 0, NULL);
 	scene_assigned(desk, 0, NULL);
 	desk_settle(desk);
-	check_remembered(desk, "broker:", 2);
+	daemons_check(desk, &outage.before, "broker:", 2);
 	desk_check_all(desk);
 }
 
@@ -256,6 +195,74 @@ static void a_start_without_broker_waits_for_it(void **state)
 	start_without(desk, "broker", "waiting for the broker", "broker:");
 	if (outage.stack.kafka)
 		scene_assigned(desk, 0, NULL);
+}
+
+/* ---- a full disk ---- */
+
+static void load_for(struct desk *desk, struct traffic *traffic, long ms)
+{
+	for (long until = stack_clock() + ms; stack_clock() < until;)
+		traffic_turn(desk, traffic);
+}
+
+/* Load until there is no room any more, which ends the broker; it is not started again before there is some. */
+static void fill(struct desk *desk, struct traffic *traffic, const char *path)
+{
+	pid_t broker = stack_pid(&outage.stack, "broker");
+	long deadline = stack_deadline();
+
+	disk_shrink(path, ROOM);
+	while (kill(broker, 0) == 0) {
+		if (stack_clock() > deadline)
+			desk_fail(desk, NULL, "the disk does not become full, or the broker does not mind");
+		traffic_turn(desk, traffic);
+	}
+	assert_true(stack_do(&outage.stack, "stop", "broker"));
+	assert_true(stack_log_count(&outage.stack, "broker", "No space left on device") > 0);
+}
+
+static bool has_more(struct desk *desk, void *userdata)
+{
+	size_t count;
+
+	(void)desk_records(desk, &count);
+	return count > *(size_t *)userdata;
+}
+
+static void a_full_disk_under_the_broker_is_waited_out(void **state)
+{
+	struct desk *desk = *state;
+	struct traffic *traffic;
+	char path[900];
+	size_t read, requests;
+	long back;
+
+	disk_or_skip();
+	snprintf(path, sizeof(path), "%s/kafka", outage.stack.dir);
+	assert_true(stack_do(&outage.stack, "stop", "broker"));
+	disk_mount_under(path, "2g");
+	assert_true(stack_do(&outage.stack, "start", "broker"));
+	daemons_wait_status(desk, "waiting", false);
+	daemons_remember(&outage.stack, &outage.before, "broker:");
+	traffic = traffic_open(desk, "disk", 5);
+	load_for(desk, traffic, 1000);
+	fill(desk, traffic, path);
+	daemons_wait_status(desk, "waiting for the broker", true);
+	load_for(desk, traffic, 4000);
+	daemons_check(desk, &outage.before, "broker:", 1);
+	(void)desk_records(desk, &read);
+	disk_resize(path, "2g");
+	assert_true(stack_do(&outage.stack, "start", "broker"));
+	back = stack_clock();
+	assert_true(desk_until(desk, has_more, &read));
+	print_message("figure: the disk under the broker was full: work again %ld ms after the broker was back\n", stack_clock() - back);
+	daemons_wait_status(desk, "waiting", false);
+	requests = traffic_finish(desk, traffic);
+	print_message("figure: %zu requests worked to their ends\n", requests);
+	daemons_check(desk, &outage.before, "broker:", 2);
+	traffic_check(desk, traffic);
+	json_decref(desk_check_rebuild(desk));
+	traffic_close(traffic);
 }
 
 /* ---- configuration ---- */
@@ -355,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_broker_outage_is_waited_out),
 		cmocka_unit_test(a_killed_broker_loses_and_doubles_nothing),
 		cmocka_unit_test(a_start_without_broker_waits_for_it),
+		cmocka_unit_test(a_full_disk_under_the_broker_is_waited_out),
 	};
 	/* What a stopped devbroker held is gone: there is nothing to survive, and nothing comes after it. */
 	const struct CMUnitTest with_devbroker[] = {
@@ -363,6 +371,7 @@ int main(void)
 	};
 	const char *broker = getenv("AFTERCARE_TEST_BROKER");
 
+	disk_begin();
 	if (broker && strcmp(broker, "kafka") == 0)
 		return cmocka_run_group_tests_name("test_outage", with_kafka, open_own, close_own);
 	return cmocka_run_group_tests_name("test_outage", with_devbroker, open_own, close_own);

@@ -194,7 +194,7 @@ test_postgres_and_broker_come_back() {
 
 test_unknown_words_are_refused() {
 	local words
-	for words in 'stop nobody' frobnicate 'up --broker rabbit' kill 'up --set nonsense' 'policy nowhere' 'up --dir'; do
+	for words in 'stop nobody' frobnicate 'up --broker rabbit' 'up --nodes 2' kill 'up --set nonsense' 'policy nowhere' 'up --dir'; do
 		# shellcheck disable=SC2086 # words
 		! A $words || fail "taken: $words"
 	done

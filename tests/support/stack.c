@@ -261,7 +261,7 @@ static void name_daemons(struct stack *stack)
 	json_array_foreach(status, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
 
-		if (strcmp(name, "postgres") != 0 && strcmp(name, "broker") != 0 && stack->daemon_count < 16)
+		if (strcmp(name, "postgres") != 0 && strncmp(name, "broker", 6) != 0 && stack->daemon_count < 16)
 			snprintf(stack->daemons[stack->daemon_count++], sizeof(*stack->daemons), "%s", name);
 	}
 	json_decref(status);
