@@ -17,7 +17,7 @@
 #include "tests/support/traffic.h"
 
 #define STREAM 1000
-#define ROOM (2L << 20)                /* bytes left on the small disk */
+#define ROOM (1L << 20)                /* bytes left on the small disk */
 
 struct outage {
 	struct stack stack;
@@ -244,11 +244,11 @@ static void a_full_disk_under_the_broker_is_waited_out(void **state)
 	assert_true(stack_do(&outage.stack, "start", "broker"));
 	daemons_wait_status(desk, "waiting", false);
 	daemons_remember(&outage.stack, &outage.before, "broker:");
-	traffic = traffic_open(desk, "disk", 5);
+	traffic = traffic_open(desk, "disk", 15);
 	load_for(desk, traffic, 1000);
 	fill(desk, traffic, path);
 	daemons_wait_status(desk, "waiting for the broker", true);
-	load_for(desk, traffic, 4000);
+	daemons_let_retries_pass(desk);
 	daemons_check(desk, &outage.before, "broker:", 1);
 	(void)desk_records(desk, &read);
 	disk_resize(path, "2g");
