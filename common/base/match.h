@@ -85,4 +85,10 @@ struct match {
  * Where one side of a comparison is a date without time, days are compared. */
 bool match_holds(const struct match *match, const struct value *vector, instant now);
 
+/* Whether no vector lets both hold (b may be NULL: a alone), as far as their plain conditions tell: what stands under "any" is not
+ * looked into. *ret_path: where they contradict each other. For the checker: false proves nothing. */
+bool match_never(const struct match *a, const struct match *b, const struct attributes *attributes, struct str *ret_path);
+/* Whether every vector that lets `narrow` hold lets `wide` hold too, as far as their plain conditions tell. */
+bool match_covers(const struct match *wide, const struct match *narrow);
+
 #endif

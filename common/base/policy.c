@@ -12,6 +12,14 @@ bool strings_contain(struct strings list, struct str s)
 	return false;
 }
 
+bool policies_clash(const struct policy *a, const struct policy *b, const struct attributes *attributes)
+{
+	struct str path;
+
+	return !str_eq(a->id, b->id) && str_eq(a->family, b->family) && a->rank == b->rank &&
+	       !match_never(&a->applies, &b->applies, attributes, &path);
+}
+
 /* Gates add up, so one policy that needs the confirmation is enough; without any policy it is needed. */
 static bool needs_confirmation(const struct policy *const *policies, size_t policy_count)
 {

@@ -330,4 +330,8 @@ enum state transition_target(const struct transition *transition, enum state sta
 bool lifecycle_permits(const struct lifecycle *lifecycle, const struct policy *const *policies, size_t policy_count,
 		       struct str claim, struct str role);
 
+/* Whether two policies of one family are of equal rank for some request (C044): neither is more specific than the other, and as
+ * far as can be told both could apply. `attributes` is what both were compiled with. */
+bool policies_clash(const struct policy *a, const struct policy *b, const struct attributes *attributes);
+
 #endif

@@ -344,7 +344,7 @@ static void read_clock(struct compile *compile, const struct place *at, struct c
 }
 
 /* One name may stand several times, but then with different conditions. */
-static void check_clock_names(struct compile *compile, const struct place *at, size_t count)
+static void check_clock_names(struct compile *compile, const struct place *at, const struct clock_rule *clocks, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < i; k++) {
@@ -352,7 +352,7 @@ static void check_clock_names(struct compile *compile, const struct place *at, s
 			json_t *other = json_array_get(at->value, k);
 			struct place name = place_member(&one, "name");
 
-			if (name.value && json_equal(name.value, json_object_get(other, "name")) &&
+			if (name.value && json_equal(name.value, json_object_get(other, "name")) && clock_alternatives(&clocks[i], &clocks[k]) &&
 			    (json_equal(json_object_get(one.value, "match"), json_object_get(other, "match")) ||
 			     !json_object_get(other, "match"))) {
 				complain(compile, &name,
@@ -375,7 +375,7 @@ void read_clocks(struct compile *compile, const struct place *at, struct policy 
 		if (!clocks[i].calendar.p)
 			clocks[i].calendar = policy->calendar;
 	}
-	check_clock_names(compile, at, count);
+	check_clock_names(compile, at, clocks, count);
 	policy->clocks = clocks;
 	policy->clock_count = count;
 }

@@ -143,6 +143,11 @@ static void read_policy(struct compile *compile, const struct place *root, struc
 	policy->rules = read_rules(compile, &rules, NULL, &policy->rule_count);
 	read_messages(compile, &messages, policy);
 	read_programmes(compile, &programmes, policy);
+	/* What contradicts itself is looked for in what can be read as a whole. */
+	if (compile->strict && compile->error_count == 0) {
+		check_never(compile, root, policy);
+		check_gates_never(compile, root, policy);
+	}
 }
 
 enum verdict policy_compile(struct str text, const char *name, const struct policy_setting *settings, size_t setting_count,
@@ -158,7 +163,8 @@ enum verdict policy_compile_among(struct str text, const char *name, const struc
 {
 	struct policy *policy = mem_zero(sizeof(*policy));
 	struct compile compile = { .name = name, .errors = errors, .arena = &policy->arena, .attributes = attributes,
-				   .settings = settings, .setting_count = setting_count, .calendars = calendars };
+				   .settings = settings, .setting_count = setting_count, .calendars = calendars,
+				   .strict = calendars != NULL };
 	struct place root = { .value = load_document(&compile, text) };
 
 	if (root.value) {

@@ -16,7 +16,8 @@ struct policy_setting {
 enum verdict policy_compile(struct str text, const char *name, const struct policy_setting *settings, size_t setting_count,
 			    struct attributes *attributes, struct policy **ret_policy, struct buf *errors,
 			    struct fault *fault) must_check;
-/* The same for a document that is to be loaded: it may name these calendars only (and 24x7), not just any. */
+/* The same for a document that is to be loaded: it may name these calendars only (and 24x7), not just any, and nothing in it may
+ * contradict itself (policy_never.c, policy_gate_never.c). */
 enum verdict policy_compile_among(struct str text, const char *name, const struct policy_setting *settings,
 				  size_t setting_count, const struct strings *calendars, struct attributes *attributes,
 				  struct policy **ret_policy, struct buf *errors, struct fault *fault) must_check;
@@ -24,6 +25,9 @@ void policy_free(struct policy *policy);
 /* The same for the lifecycle document. */
 enum verdict lifecycle_compile(struct str text, const char *name, struct attributes *attributes,
 			       struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault) must_check;
+/* The same for one that is to be loaded: also states that nothing leads to or out of are errors. */
+enum verdict lifecycle_compile_new(struct str text, const char *name, struct attributes *attributes,
+				   struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault) must_check;
 void lifecycle_free(struct lifecycle *lifecycle);
 /* The document with every {"set": name} replaced by the value given, canonical JSON (sorted keys, no spaces): what is
  * stored, hashed and compared ("the same name and version with other content is refused"). Errors as above. */

@@ -23,6 +23,7 @@ struct compile {
 	const struct policy_setting *settings;
 	size_t setting_count;
 	const struct strings *calendars; /* those a policy may name; NULL: any */
+	bool strict;                    /* to be loaded: also what contradicts itself is an error (what is loaded must stay usable) */
 };
 
 struct place {
@@ -130,6 +131,12 @@ void read_messages(struct compile *compile, const struct place *at, struct polic
 void check_message(struct compile *compile, const struct place *at, struct str name);
 void check_told(struct compile *compile, const struct place *at, struct str name);
 void read_programmes(struct compile *compile, const struct place *at, struct policy *policy);
+/* ---- policy_never.c, policy_gate_never.c: what is right word by word and can never do anything; for a document without other
+ * errors. ---- */
+/* Whether two rules are alternatives of one clock: of one name, both of a ticket, and both for the reopening or neither (D14). */
+bool clock_alternatives(const struct clock_rule *a, const struct clock_rule *b);
+void check_never(struct compile *compile, const struct place *root, const struct policy *policy);
+void check_gates_never(struct compile *compile, const struct place *root, const struct policy *policy);
 /* A set of states by their names and those of groups (`groups`: an object of lists, or absent). */
 state_set read_states(struct compile *compile, const struct place *at, const struct place *groups);
 /* Rows of steps, each of which may name several claims. */

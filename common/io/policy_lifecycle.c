@@ -48,6 +48,74 @@ static struct strings read_codes_of(struct compile *compile, const struct place 
 	return list;
 }
 
+static state_set reached_by(const struct lifecycle *lifecycle, state_set from)
+{
+	state_set next = from;
+
+	for (size_t i = 0; i < lifecycle->transition_count; i++) {
+		const struct transition *step = &lifecycle->transitions[i];
+
+		if (step->target == TARGET_STATE && (step->moves & from))
+			next |= STATE_BIT(step->to);
+		for (size_t k = 0; step->target == TARGET_BEFORE_WAITING && (step->moves & from) && k < lifecycle->transition_count; k++)
+			next |= lifecycle->transitions[k].waits ? lifecycle->transitions[k].in & ~STATE_BIT(lifecycle->transitions[k].to) : 0;
+	}
+	return next;
+}
+
+/* The states that a row names itself or by a group, not by "open" or "any". */
+static state_set named(const struct place *in, const struct place *groups)
+{
+	size_t count = json_is_array(in->value) ? json_array_size(in->value) : 1;
+	state_set set = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *word = json_string_value(json_is_array(in->value) ? json_array_get(in->value, i) : in->value);
+		json_t *group = word ? json_object_get(groups->value, word) : NULL;
+		enum state state = state_of(str_of(word));
+
+		if (state != STATE_NONE)
+			set |= STATE_BIT(state);
+		for (size_t k = 0; k < json_array_size(group); k++)
+			set |= STATE_BIT(state_of(str_of(json_string_value(json_array_get(group, k)))));
+	}
+	return set;
+}
+
+/* A state that a row counts on and no step leads to; a state that no step leads out of to an end. A request begins as received
+ * or incomplete. */
+static void check_reach(struct compile *compile, const struct place *list, const struct place *groups, const struct lifecycle *lifecycle)
+{
+	state_set reached = STATE_BIT(STATE_RECEIVED) | STATE_BIT(STATE_INCOMPLETE), before = 0, told = 0;
+
+	for (; reached != before; reached = reached_by(lifecycle, reached))
+		before = reached;
+	for (size_t i = 0; i < json_array_size(list->value); i++) {
+		struct place row = place_element(list, i), in = place_member(&row, "in");
+		state_set lost = named(&in, groups) & ~reached & ~told;
+
+		told |= lost;
+		for (enum state state = STATE_NONE + 1; state < STATE_MAX; state++)
+			if (lost & STATE_BIT(state))
+				complain(compile, &in, "no step ever leads to the state \"%.*s\": this row is never reached there",
+					 STR_ARG(state_name(state)));
+	}
+	for (enum state state = STATE_NONE + 1; state < STATE_MAX; state++) {
+		state_set way = STATE_BIT(state);
+
+		if (!(reached & way) || !state_is_open(state))
+			continue;
+		for (before = 0; way != before; way = reached_by(lifecycle, way))
+			before = way;
+		for (enum state end = STATE_NONE + 1; end < STATE_MAX; end++)
+			if ((way & STATE_BIT(end)) && !state_is_open(end))
+				way = 0;
+		if (way)
+			complain(compile, list, "no way leads from the state \"%.*s\" to an end (closed, rejected, cancelled)",
+				 STR_ARG(state_name(state)));
+	}
+}
+
 static void read_document(struct compile *compile, const struct place *root, struct lifecycle *lifecycle)
 {
 	static const char *const members[] = { "!lifecycle", "!version", "title", "groups", "!transitions", "permissions",
@@ -80,14 +148,16 @@ static void read_document(struct compile *compile, const struct place *root, str
 	lifecycle->transitions = read_transitions(compile, &transitions, &groups, &lifecycle->transition_count);
 	lifecycle->permissions = read_permissions(compile, &permissions, lifecycle->staff_roles,
 						  lifecycle->management_roles, &lifecycle->permission_count);
+	if (compile->strict && compile->error_count == 0)
+		check_reach(compile, &transitions, &groups, lifecycle);
 }
 
-enum verdict lifecycle_compile(struct str text, const char *name, struct attributes *attributes,
-			       struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault)
+static enum verdict compile_text(struct str text, const char *name, bool strict, struct attributes *attributes,
+				 struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault)
 {
 	struct lifecycle *lifecycle = mem_zero(sizeof(*lifecycle));
 	struct compile compile = { .name = name, .errors = errors, .arena = &lifecycle->arena,
-				   .attributes = attributes };
+				   .attributes = attributes, .strict = strict };
 	struct place root = { .value = load_document(&compile, text) };
 
 	if (root.value) {
@@ -102,6 +172,18 @@ enum verdict lifecycle_compile(struct str text, const char *name, struct attribu
 	}
 	*ret_lifecycle = lifecycle;
 	return OK;
+}
+
+enum verdict lifecycle_compile(struct str text, const char *name, struct attributes *attributes,
+			       struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault)
+{
+	return compile_text(text, name, false, attributes, ret_lifecycle, errors, fault);
+}
+
+enum verdict lifecycle_compile_new(struct str text, const char *name, struct attributes *attributes,
+				   struct lifecycle **ret_lifecycle, struct buf *errors, struct fault *fault)
+{
+	return compile_text(text, name, true, attributes, ret_lifecycle, errors, fault);
 }
 
 void lifecycle_free(struct lifecycle *lifecycle)

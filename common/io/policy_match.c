@@ -240,9 +240,15 @@ static void compile_members(struct compile *compile, const struct place *at, str
 struct match read_match(struct compile *compile, const struct place *at)
 {
 	struct steps steps = { 0 };
+	size_t errors = compile->error_count;
+	struct match match;
+	struct str path;
 
 	compile_members(compile, at, &steps, 0);
-	return (struct match){ steps.items, (uint32_t)steps.count, compile->zone_offset_us };
+	match = (struct match){ steps.items, (uint32_t)steps.count, compile->zone_offset_us };
+	if (compile->strict && compile->error_count == errors && match_never(&match, NULL, compile->attributes, &path))
+		complain(compile, at, "can never hold: its conditions on \"%.*s\" exclude each other", STR_ARG(path));
+	return match;
 }
 
 struct match match_join(struct compile *compile, const struct match *a, const struct match *b)

@@ -206,6 +206,8 @@ const struct permission *read_permissions(struct compile *compile, const struct 
 		names = read_words(compile, &claim, &words_claim);
 		if (claim.value && names.count == 0)
 			complain(compile, &claim, "names no claim");
+		if (compile->strict && json_is_array(roles.value) && json_array_size(roles.value) == 0)
+			complain(compile, &roles, "names no role: nobody could ever say it");
 		who = expand_roles(compile, read_strings(compile, &roles, check_role, NULL), staff, management);
 		arena_grow(compile->arena, &permissions, &capacity, *ret_count + names.count, sizeof(*permissions));
 		for (size_t k = 0; k < names.count; k++)

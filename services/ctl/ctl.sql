@@ -58,6 +58,11 @@ select type, name, version, state, effective_from, document, sha256, approved_at
           case when state = 'approved' and effective_from <= $3::timestamptz then effective_from end desc, version desc
  limit 1
 
+-- Of each policy the last version that is not abolished.
+-- name: policy_newest
+select distinct on (name) name, version, document from policy.version
+ where type = 'policy' and state <> 'abolished' order by name, version desc
+
 -- name: policy_names
 select distinct name || '@' || version from policy.version order by 1
 

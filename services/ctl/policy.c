@@ -81,7 +81,7 @@ static enum verdict read_lifecycle(struct ctl *ctl, struct str text, const char 
 	const char *effective = json_string_value(json_object_get(root, "effective_from"));
 	struct attributes attributes = { 0 };
 	struct lifecycle *lifecycle = NULL;
-	enum verdict verdict = lifecycle_compile(text, path, &attributes, &lifecycle, errors, fault);
+	enum verdict verdict = lifecycle_compile_new(text, path, &attributes, &lifecycle, errors, fault);
 
 	ret->name = STR("lifecycle");
 	ret->version = lifecycle ? lifecycle->version : 0;
@@ -190,6 +190,11 @@ static int calendars_find(struct ctl *ctl, struct arguments *arguments, struct d
 	return 0;
 }
 
+static struct policy_file file_of(const char *path, const struct document *document)
+{
+	return (struct policy_file){ path, strcmp(document->type, "policy") == 0 ? document->text : STR_NONE };
+}
+
 int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
@@ -198,14 +203,16 @@ int ctl_policy_check(struct ctl *ctl, int argc, char **argv)
 		status = calendars_find(ctl, &arguments, NULL);
 	if (status)
 		return status;
+	struct policy_file *files = arena_zero(&ctl->arena, arguments.file_count * sizeof(*files));
 	for (size_t i = 0; i < arguments.file_count; i++) {
 		struct document document = { 0 };
 		if (document_read(ctl, arguments.files[i], &arguments, &document) == 0)
 			printf("%s: %.*s version %d is right\n", arguments.files[i], STR_ARG(document.name), document.version);
 		else
 			status = 1;
+		files[i] = file_of(arguments.files[i], &document);
 	}
-	return status;
+	return policy_rank_check(ctl, NULL, files, arguments.file_count) ? 1 : status;
 }
 
 static void document_key(struct db_params *params, const struct document *document)
@@ -261,9 +268,14 @@ int ctl_policy_load(struct ctl *ctl, int argc, char **argv)
 		return 2;
 	status = calendars_find(ctl, &arguments, db);
 	struct document *documents = arena_zero(&ctl->arena, arguments.file_count * sizeof(*documents));
+	struct policy_file *files = arena_zero(&ctl->arena, arguments.file_count * sizeof(*files));
 	bool right = status == 0;
-	for (size_t i = 0; i < arguments.file_count && status == 0; i++)
+	for (size_t i = 0; i < arguments.file_count && status == 0; i++) {
 		right &= document_read(ctl, arguments.files[i], &arguments, &documents[i]) == 0;
+		files[i] = file_of(arguments.files[i], &documents[i]);
+	}
+	int clashes = right ? policy_rank_check(ctl, db, files, arguments.file_count) : 0;
+	right &= clashes == 0;
 	if (status == 0 && !right)
 		status = ctl_fail(1, "nothing was loaded");
 	for (size_t i = 0; i < arguments.file_count && status == 0; i++)

@@ -22,4 +22,13 @@ struct str policy_state_name(struct str state, instant effective_from, instant n
 /* Compiles a policy that is stored; it was right when it was loaded. NULL after it has said why. */
 struct policy *policy_open(struct ctl *ctl, const struct policy_stored *stored, struct attributes *attributes);
 
+/* ---- policy_rank.c ---- */
+struct policy_file {
+	const char *path;
+	struct str text;             /* blanks filled in; absent: no policy */
+};
+/* Two policies of equal rank in one family: of the files, and of these against what is loaded (db NULL: nothing). Number found,
+ * each told on stderr; -1 when the database does not answer. */
+int policy_rank_check(struct ctl *ctl, struct db *db, const struct policy_file *files, size_t count);
+
 #endif

@@ -94,5 +94,20 @@ def p_many_errors_come_at_once_and_soon():
     assert "/clocks/1999/limit" in error
 
 
+def p_two_of_equal_rank_are_refused():
+    documents = [json.loads((ROOT / "tests/data/policies/rank" / name).read_text()) for name in ("one.json", "other.json")]
+    status, _, error = check(*documents)
+    assert status == 1 and error == (
+        'b.json: /applies/match: "other" and "one" version 3 (a.json) are of equal rank: both belong to the family "house", both apply by '
+        'kind, and some requests match both. Make one of them more specific, let their conditions exclude each other, or give them '
+        'different families\n'), error
+    for change in ({"applies": {"match": {"kind": "consultation"}}}, {"family": "other"}, {"policy": "one", "version": 4},
+                   {"applies": {"match": {"customer.grade": "key"}}}, {"applies": {"match": {}}}):
+        status, _, error = check(documents[0], {**documents[1], **change})
+        assert (status, error) == (0, ""), (change, error)
+    status, _, error = check(documents[0], {**documents[1], "applies": {"match": {"tags": "x", "severity": "urgent"}}})
+    assert status == 1 and "equal rank" in error, error
+
+
 if __name__ == "__main__":
     sys.exit(run([test for name, test in list(globals().items()) if name.startswith("p_")]))

@@ -51,7 +51,7 @@ static void test_wrong(void **state)
 		count++;
 	}
 	closedir(folder);
-	assert_int_equal(count, 6);
+	assert_int_equal(count, 8);
 }
 
 static void test_right(void **state)

@@ -350,6 +350,22 @@ static void test_states(void **state)
 	assert_false(state_is_open(STATE_NONE));
 }
 
+/* A state that nothing leads to, and one that nothing leads out of. */
+static void test_unreachable(void **state)
+{
+	struct buf text cleanup(buf_done) = read_file(DATA "lifecycle/unreachable.json");
+	struct buf want cleanup(buf_done) = read_file(DATA "lifecycle/unreachable.txt");
+	struct bench bench = { 0 };
+
+	(void)state;
+	assert_int_equal(lifecycle_compile_new(buf_view(&text), "unreachable.json", &bench.attributes, &bench.lifecycle, &bench.errors,
+					   &bench.fault), FATAL);
+	buf_char(&bench.errors, '\0');
+	buf_char(&want, '\0');
+	assert_string_equal(bench.errors.p, want.p);
+	bench_done(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_lifecycle_errors),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_unreachable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
