@@ -233,6 +233,52 @@ static void scenario_C236_a_version_that_is_to_come_is_not_used_yet(void **state
 	assert_null(contact_clock(desk, scene_assigned(desk, 0, desk_text(desk, "{'tags': ['%s']}", policy)), 1));
 }
 
+/* customer > product > kind > default, within a family; another family speaks beside it. */
+static void scenario_C044_the_most_specific_of_a_family_speaks(void **state)
+{
+	struct desk *desk = *state;
+	const char *family = desk_unique(desk, "family"), *model = desk_unique(desk, "M"), *customer = desk_unique(desk, "K");
+	const char *const match[] = { "", ", \"severity\": [\"urgent\", \"general\"]",
+				      desk_text(desk, ", \"product.model\": \"%s\"", model),
+				      desk_text(desk, ", \"customer.id\": \"%s\"", customer) };
+	const char *const by[] = { "default", "kind", "product", "customer" };
+	const char *more[] = { "", "", desk_text(desk, ", 'product': {'model': '%s'}", model),
+			       desk_text(desk, ", 'product': {'model': '%s'}, 'customer': {'id': '%s'}", model, customer) };
+	char *said = NULL;
+
+	scene_needs_stack(desk);
+	scene_skilled(desk, "engineer", model);
+	/* The tag keeps other tests out; it makes the default one a rule by kind, so the first two are told apart by the second. */
+	for (size_t i = 1; i < array_count(by); i++) {
+		const char *ticket;
+
+		load_document(desk, desk_text(desk, "%s.%s", family, by[i]), 1,
+			      desk_text(desk, "\"family\": \"%s\", \"effective_from\": \"2020-01-01\", \"applies\": {\"match\": {\"tags\": \"%s\"%s}}",
+					family, family, match[i]), "PT4H", true);
+		ticket = scene_ticket(desk, 0, desk_text(desk, "{'tags': ['%s']%s}", family, more[i]));
+		desk_expect(desk, ticket, "ticket.assigned");
+		scene_text_is(desk, contact_started(desk, ticket, 1), "policy.id", desk_text(desk, "%s.%s", family, by[i]));
+		assert_null(contact_clock(desk, ticket, 2));
+	}
+	scene_text_is(desk, contact_started(desk, scene_assigned(desk, 0, desk_text(desk, "{'tags': ['%s']}", family)), 1), "policy.id",
+		      desk_text(desk, "%s.kind", family));
+
+	/* Of equal rank: refused, also with the approval that --approved is. */
+	{
+		const char *path = desk_text(desk, "%s/run/%s.rival.json", desk_stack(desk)->dir, family);
+		const char *const arguments[] = { "policy", "load", path, "--approved", NULL };
+		FILE *file = fopen(path, "w");
+
+		fprintf(file, "{\"policy\": \"%s.rival\", \"version\": 1, \"family\": \"%s\", \"effective_from\": \"2020-01-01\","
+			" \"applies\": {\"match\": {\"product.model\": \"%s\"}}}", family, family, model);
+		fclose(file);
+		assert_int_equal(stack_ctl(desk_stack(desk), &said, arguments), 1);
+		says(desk, said, "are of equal rank");
+		says(desk, said, desk_text(desk, "%s.product", family));
+		free(said);
+	}
+}
+
 static void scenario_versions_are_immutable(void **state)
 {
 	struct desk *desk = *state;
@@ -281,6 +327,7 @@ int main(void)
 		SCENARIO(scenario_C235_a_version_goes_from_draft_over_review_and_approval_to_its_abolition),
 		SCENARIO(scenario_C236_an_abolished_version_leaves_the_one_before_it_in_force),
 		SCENARIO(scenario_C236_a_version_that_is_to_come_is_not_used_yet),
+		SCENARIO(scenario_C044_the_most_specific_of_a_family_speaks),
 		SCENARIO(scenario_versions_are_immutable),
 		SCENARIO(scenario_D03_a_new_engineers_contact_clock_is_a_new_one),
 	};
