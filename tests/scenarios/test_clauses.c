@@ -31,11 +31,11 @@ static void read_all(struct scenarios *scenarios, const char *root, char **paths
 }
 
 /* The stack is given, or one of our own under the tagged policies. */
-static bool open_stack(struct stack *stack, const struct scenarios *scenarios, bool given)
+static bool open_stack(struct stack *stack, struct scenarios *scenarios, bool given)
 {
 	struct stack root;
 	char folder[700];
-	const char *further[] = { "--policy", folder, NULL };
+	const char *further[40] = { "--policy", folder };
 
 	if (!stack_root(&root))
 		return false;
@@ -43,11 +43,15 @@ static bool open_stack(struct stack *stack, const struct scenarios *scenarios, b
 	(void)mkdir(folder, 0755);
 	snprintf(folder, sizeof(folder), "%s/build/test-stacks/clauses-policies-%s", root.root,
 		 getenv("AFTERCARE_TEST_BROKER") ? getenv("AFTERCARE_TEST_BROKER") : "devbroker");
-	return given ? stack_open(stack, "clauses", NULL) :
-		       scenario_policies(scenarios, root.root, folder) && stack_open(stack, "clauses", further);
+	if (given)
+		return stack_open(stack, "clauses", NULL);
+	if (!scenario_policies(scenarios, root.root, folder))
+		return false;
+	scenario_values(scenarios, root.root, folder, further + 2, array_count(further) - 2);
+	return stack_open(stack, "clauses", further);
 }
 
-static int play(const struct scenarios *scenarios, bool given)
+static int play(struct scenarios *scenarios, bool given)
 {
 	struct stack stack;
 	struct desk *desk;

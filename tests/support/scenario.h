@@ -88,6 +88,10 @@ void scenarios_done(struct scenarios *scenarios);
  * among its tags, and all calendars. Looks into deploy/policies, then tests/data/policies/right. False when one is not found. */
 bool scenario_policies(const struct scenarios *scenarios, const char *root, const char *folder);
 
+/* "--set", "NAME=VALUE", ... for the blanks of the policies in the folder, from tests/scenarios/values.txt; NULL-terminated, at most
+ * `most` with that. */
+void scenario_values(struct scenarios *scenarios, const char *root, const char *folder, const char **ret, size_t most);
+
 /* Plays all at once and prints what became of each as cmocka does. How many have failed. */
 size_t scenarios_play(const struct scenarios *scenarios, struct desk *desk);
 

@@ -339,11 +339,26 @@ static void read_scenario(struct reader *reader, const char *title)
 			complain(reader, "there is another scenario of this name, %s:%d", all->items[i].file->path, all->items[i].line);
 }
 
+static void add_file(struct reader *reader, struct scenario_file *file)
+{
+	struct scenarios *all = reader->all;
+
+	arena_grow(&all->arena, &all->files, &all->file_capacity, all->file_count + 1, sizeof(*all->files));
+	all->files[all->file_count++] = reader->file = file;
+}
+
+/* Again behind a scenario: for those that follow. */
 static void read_policies(struct reader *reader)
 {
 	struct scenario_file *file = reader->file;
 	struct str rest = str_of(reader->rest);
 
+	if (reader->scenario) {
+		file = arena_copy(&reader->all->arena, file, sizeof(*file));
+		file->policies = NULL;
+		file->policy_count = file->policy_capacity = 0;
+		add_file(reader, file);
+	}
 	while (rest.p) {
 		struct str word = str_cut(&rest, ' ');
 
@@ -370,6 +385,8 @@ static void read_line(struct reader *reader)
 		reader->file->zh = reader->rest;
 	else if (strcmp(word, "en") == 0)
 		reader->file->en = reader->rest;
+	else if (strcmp(word, "lacks") == 0)
+		return; /* for the page */
 	else if (strcmp(word, "policy") == 0)
 		read_policies(reader);
 	else if (strcmp(word, "scenario") == 0)
@@ -406,10 +423,8 @@ void scenarios_read(struct scenarios *scenarios, const char *path)
 		scenarios->errors++;
 		return;
 	}
-	reader.file = arena_zero(&scenarios->arena, sizeof(*reader.file));
+	add_file(&reader, arena_zero(&scenarios->arena, sizeof(*reader.file)));
 	reader.file->path = str_z(&scenarios->arena, str_of(path));
-	arena_grow(&scenarios->arena, &scenarios->files, &scenarios->file_capacity, scenarios->file_count + 1, sizeof(*scenarios->files));
-	scenarios->files[scenarios->file_count++] = reader.file;
 	while (getline(&line, &size, in) >= 0) {
 		reader.line++;
 		reader.text = str_z(&scenarios->arena, str_trim(str_of(line)));

@@ -123,3 +123,45 @@ bool scenario_policies(const struct scenarios *scenarios, const char *root, cons
 	json_decref(wanted);
 	return good;
 }
+
+/* Whether a document in the folder has such a blank. */
+static bool has_blank(const char *folder, const char *name)
+{
+	struct dirent **entries = NULL;
+	int count = scandir(folder, &entries, NULL, NULL);
+	bool found = false;
+
+	for (int i = 0; i < count; i++) {
+		char path[1600];
+		json_t *document;
+
+		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		document = strstr(path, ".json") ? json_load_file(path, 0, NULL) : NULL;
+		found = found || json_object_get(json_object_get(document, "needs"), name);
+		json_decref(document);
+		free(entries[i]);
+	}
+	free(entries);
+	return found;
+}
+
+void scenario_values(struct scenarios *scenarios, const char *root, const char *folder, const char **ret, size_t most)
+{
+	FILE *in = fopen(str_format(&scenarios->arena, "%s/tests/scenarios/values.txt", root).p, "r");
+	char *line = NULL;
+	size_t size = 0, count = 0;
+
+	while (in && getline(&line, &size, in) >= 0 && count + 2 < most) {
+		struct str value = str_trim(str_of(line)), rest = value;
+		const char *name = str_z(&scenarios->arena, str_cut(&rest, '='));
+
+		if (*name == '#' || !has_blank(folder, name))
+			continue;
+		ret[count++] = "--set";
+		ret[count++] = str_z(&scenarios->arena, value);
+	}
+	ret[count] = NULL;
+	free(line);
+	if (in)
+		fclose(in);
+}

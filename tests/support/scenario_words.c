@@ -60,6 +60,7 @@ static const char help_head[] =
 	"A file: a head, then scenarios; a line that begins with # is a remark.\n"
 	"\n"
 	"  clause: C072                    the clause; zh: and en: its words; policy: what is in force, by source or id (R04 R26)\n"
+	"                                  (again between two scenarios: for those below); lacks: what of the clause is not shown\n"
 	"  scenario: nobody replies        what follows, up to the next one, are its steps\n"
 	"\n"
 	"Steps:\n"

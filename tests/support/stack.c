@@ -288,10 +288,10 @@ static bool join(struct stack *stack)
 static bool bring_up(struct stack *stack, const char *broker, const char *const *further)
 {
 	char path[600], *said = NULL;
-	const char *argv[32] = { path, "--dir", stack->dir, "up", "--broker", broker };
+	const char *argv[64] = { path, "--dir", stack->dir, "up", "--broker", broker };
 	bool good;
 
-	for (size_t i = 0; further && further[i] && i < 24; i++)
+	for (size_t i = 0; further && further[i] && i < 56; i++)
 		argv[6 + i] = further[i];
 	script(stack, path);
 	good = stack_run(argv, &said) == 0 && read_env(stack);
