@@ -107,10 +107,11 @@ static rd_kafka_resp_err_t on_broker_state(rd_kafka_t *handle, int32_t id, const
 	(void)handle, (void)id, (void)protocol, (void)port;
 	if (up)
 		atomic_store(&client->up_at, bus_clock());
-	/* librdkafka's own name for it, whichever node that is; it has one thread, in which all of its states are told. */
+	/* librdkafka's own name for it, whichever node that is; it has one thread, in which all of its states are told. While a group
+	 * is new its coordinator may move before we belong to it: that is no loss. */
 	if (strcmp(name, "GroupCoordinator") != 0)
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
-	if (client->coordinated && strcmp(state, "DOWN") == 0)
+	if (client->coordinated && client->member && strcmp(state, "DOWN") == 0)
 		atomic_store(&client->left_at, bus_clock());
 	client->coordinated = up;
 	return RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -136,6 +136,7 @@ void bus_on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t error, rd_kafka_to
 		bus->given = rd_kafka_topic_partition_list_copy(list);
 		if (list->cnt > 0)
 			bus->refusal[0] = '\0';
+		((struct client *)opaque)->member = true;
 		FAILPOINT("assign.came");
 		tell_ownership(bus, true, list);
 		if (bus->assigned)

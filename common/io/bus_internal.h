@@ -26,7 +26,8 @@ struct client {
 	bool intercepted;              /* on_new was called: see bus_client_new */
 	_Atomic int64_t up_at;         /* when a broker last let us in; written by librdkafka's threads */
 	_Atomic bool coordinated;      /* connected to the group's coordinator; this and the next are written by librdkafka's threads */
-	_Atomic int64_t left_at;       /* when that connection was last lost; 0: never */
+	_Atomic bool member;           /* the group has given it partitions at least once */
+	_Atomic int64_t left_at;       /* when a member last lost that connection; 0: never */
 	int64_t alarm_at;              /* when all brokers were said to be down; 0: they are not */
 	int64_t last_alarm_at;         /* the same, and stays; 0: never */
 	char trouble[300];             /* the last error of any broker, to say why */
