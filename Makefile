@@ -82,9 +82,11 @@ help:
 ## make demo               installs what is missing, builds, and shows the system at work (BROKER=kafka: on real Kafka)
 ## make check              installs, builds (plain and with sanitizers), runs every test
 ## make model              checks the model of the exactly-once protocol, as it is and with each rule broken (minutes)
-## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX;
-##                         SANITIZED=1: with the sanitizers), then three nodes of Kafka killed under load (FAULT_NODES=N kills)
-## make mutate             takes each rule of the protocol out and shows the test that then fails
+## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX,
+##                         FAULT_ACTIONS="exit stop"; SANITIZED=1: with the sanitizers), then three nodes of Kafka killed under
+##                         load (FAULT_NODES=N kills)
+## make mutate             takes each rule of the protocol out and shows the test that then fails (RULES="t-apart flaw-d": these;
+##                         RESUME=1: goes on where the last run was broken off)
 ## make bench              speed and size on this machine, on real Kafka; POISON=1: intake with 1 % of poison against none
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
@@ -197,7 +199,7 @@ screenshot: all
 FAULT_VARIANT := fault$(if $(SANITIZED),-asan)
 faults: all $(OUT_plain)/tests/integration/test_cluster
 	@$(MAKE) -s VARIANT=$(FAULT_VARIANT) fault-tests
-	@AFTERCARE_FAULT_HITS=$(or $(FAULT_HITS),5) AFTERCARE_FAULT_ACTIONS="exit abort error delay stop" \
+	@AFTERCARE_FAULT_HITS=$(or $(FAULT_HITS),5) AFTERCARE_FAULT_ACTIONS="$(or $(FAULT_ACTIONS),exit abort error delay stop)" \
 	AFTERCARE_FAULT_POINTS="$(FAULT_POINTS)" AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 OUT=$(OUT_$(FAULT_VARIANT)) \
 	tests/run.sh fault test_failpoints
 	@[ $(FAULT_NODES) = 0 ] || AFTERCARE_TEST_CLUSTER=$(FAULT_NODES) AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 \
