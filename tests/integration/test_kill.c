@@ -104,6 +104,7 @@ static void tell_recoveries(struct desk *desk, struct kills *kills)
 	}
 }
 
+/* C010: what was accepted is a ticket; C054: nothing is lost or late between departments. */
 static void killed_daemons_lose_and_double_nothing(void **state)
 {
 	struct desk *desk = *state;

@@ -20,7 +20,7 @@ static struct record *const *facts(const struct play *play, bool desk, size_t *r
 
 static bool fits(struct play *play, const struct step *step, const struct record *record)
 {
-	if (record->repeat || strcmp(record->name, step->name) != 0 || (step->desk ? record->topic != DESK_DESK : record->copy))
+	if (record->repeat || strcmp(record->name, step->name) != 0 || (step->desk ? record->topic == DESK_TICKETS : record->copy))
 		return false;
 	for (size_t i = 0; i < step->field_count; i++)
 		if (!play_holds(play, record_data(record), &step->fields[i]))
