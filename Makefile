@@ -25,6 +25,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 endif
 
+comma     := ,
 # One short line per step; V=1 shows the commands.
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@echo '  $(1)  $@')
@@ -53,6 +54,8 @@ SCENARIOS := $(wildcard tests/scenarios/test_*.c)
 FAULT     := $(wildcard tests/fault/*.c)
 BENCH     := $(wildcard tests/bench/*.c)
 SIMULATOR := $(wildcard tests/simulator/*.c)
+MEMORY    := $(wildcard tests/simulator/memory/*.c)
+POSTGRES  := $(wildcard tests/simulator/postgres/*.c)
 SUPPORT   := $(wildcard tests/support/*.c)
 EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
                deploy/templates/*/*) $(if $(filter mutants,$(VARIANT)),build/mutants/rules.sql))
@@ -89,12 +92,13 @@ help:
 ##                         RESUME=1: goes on where the last run was broken off)
 ## make bench              speed and size on this machine, on real Kafka; POISON=1: intake with 1 % of poison against none
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
+##                         STORE=postgres: all services, on a real PostgreSQL
 ## make screenshot         the pictures of the READMEs, from two runs of the demo
 ## make layers             only the check that includes point down and decisions are pure
 ## make clean              removes what was built; keeps downloads and stacks
 
 # The simulator switches stacks, which the sanitizers do not follow: plain only.
-tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS) $(if $(filter plain,$(VARIANT)),$(OUT)/tests/simulator)
+tests: $(UNIT_PROGRAMS) $(OTHER_PROGRAMS) $(if $(filter plain,$(VARIANT)),$(OUT)/tests/simulator $(OUT)/tests/simulator_postgres)
 
 # With VARIANT=fault: the loop over the failpoints, which runs on the devbroker of the plain build.
 fault-tests: $(OUT)/tests/fault/test_failpoints
@@ -161,10 +165,20 @@ $(OUT)/tests/load: $(call objects,$(BENCH)) $(LIBRARY)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 # Its own bus, database, clock and log come first: what they define is not taken from the library.
-$(OUT)/tests/simulator: $(call objects,$(SIMULATOR)) $(LIBRARY)
+$(OUT)/tests/simulator: $(call objects,$(SIMULATOR) $(MEMORY)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+# The same on a real PostgreSQL: all services in one program, the real db with what it asks of libpq held by the schedule.
+WRAPPED := poll PQconnectdbParams PQfinish PQpipelineSync PQsendQueryParams
+$(OUT)/tests/simulator_postgres: $(call objects,$(SIMULATOR) $(POSTGRES)) $(OUT)/libsupport.a $(OUT)/libparts.a $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -o $@ $^ $(LIBS) -lcmocka -lm
+$(OUT)/libsupport.a: $(call objects,$(SUPPORT))
+	$(call say,AR    )
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 $(OUT)/libparts.a: $(ALL_PARTS)
 	$(call say,AR    )
 	$(Q)rm -f $@
@@ -183,8 +197,9 @@ mutate:
 check-unit: tests
 	@tests/run.sh unit
 
-simulate: $(OUT)/tests/simulator
-	@$< $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100000) --first $(or $(FIRST),1))
+SIMULATE_postgres := simulator_postgres
+simulate: $(OUT)/tests/$(or $(SIMULATE_$(STORE)),simulator) $(if $(SIMULATE_$(STORE)),all)
+	@$< $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),$(if $(SIMULATE_$(STORE)),200,100000)) --first $(or $(FIRST),1))
 
 demo:
 	@deploy/dev/demo --broker $(or $(BROKER),devbroker)

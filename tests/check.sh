@@ -98,17 +98,17 @@ if wants faults; then build fault fault-tests; fi
 
 # ---- the parts ----
 
-simulate() {
-	local log=$work/simulator.log status
-	say "simulator ..."
-	build/tests/simulator --quiet --seeds 20000 >"$log" 2>&1
+simulate() { # PROGRAM SEEDS
+	local log=$work/$1.log status
+	say "$1 ..."
+	"build/tests/$1" --quiet --seeds "$2" >"$log" 2>&1
 	status=$?
-	[ $status = 0 ] || grep -q '^not ok ' "$log" || echo "not ok simulator: exit status $status" >>"$log"
+	[ $status = 0 ] || grep -q '^not ok ' "$log" || echo "not ok $1: exit status $status" >>"$log"
 	count "$(grep -c '^ok ' "$log")" "$(grep -c '^not ok ' "$log")" 0
 	{
 		flock 9
 		sed 's/^ok /  /' "$log"
-		say "simulator: over"
+		say "$1: over"
 	} 9>"$work/lock"
 }
 
@@ -126,7 +126,10 @@ group_tests=(test_instances test_kill test_outage)
 ledger_lane() {
 	local without=(-test_cluster) # minutes on a Kafka of three nodes: make faults
 	[ $kafka = no ] || without+=("${group_tests[@]/#/-}")
-	! wants simulator || simulate
+	if wants simulator; then
+		simulate simulator 20000
+		simulate simulator_postgres 5
+	fi
 	! wants integration || group devbroker AFTERCARE_TEST_BROKER=devbroker integration "${without[@]}"
 }
 sanitized_lane() {

@@ -239,4 +239,7 @@ enum verdict intake_check(void *state, struct item *item, struct arena *arena, s
 enum verdict intake_claims(struct intake *intake, struct batch *batch, struct fault *fault) must_check;
 enum verdict intake_directory(struct intake *intake, struct batch *batch, struct fault *fault) must_check;
 
+/* ---- intake_service.c: the table of the service ---- */
+extern const struct service intake_service;
+
 #endif

@@ -389,4 +389,7 @@ bool notification_result_read(const struct doc *doc, struct arena *arena, struct
 /* ---- notification_handle.c ---- */
 enum verdict notification_handle(void *state, struct batch *batch, struct fault *fault) must_check;
 
+/* ---- notification_service.c: the table of the service ---- */
+extern const struct service notification_service;
+
 #endif

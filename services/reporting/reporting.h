@@ -351,4 +351,7 @@ enum verdict reporting_republish(struct reporting *state, struct batch *batch, s
 /* ---- reporting_handle.c ---- */
 enum verdict reporting_handle(void *state, struct batch *batch, struct fault *fault) must_check;
 
+/* ---- reporting_service.c: the table of the service ---- */
+extern const struct service reporting_service;
+
 #endif

@@ -163,4 +163,7 @@ enum verdict routing_store_owned(struct routing_run *run, const struct str *peop
 /* Queues the changes of load, one row per person, sorted. */
 void routing_store_save(struct routing_run *run);
 
+/* ---- routing_service.c: the table of the service ---- */
+extern const struct service routing_service;
+
 #endif

@@ -75,4 +75,7 @@ void sla_emit_facts(struct sla_run *run, struct sla_entry *entry, struct item *i
 /* Sets, moves and cancels the timers of the case's clocks, once per batch. */
 void sla_emit_timers(struct sla_run *run, struct sla_entry *entry);
 
+/* ---- sla_service.c: the table of the service ---- */
+extern const struct service sla_service;
+
 #endif

@@ -132,4 +132,7 @@ struct survey *survey_add(struct batch *batch, struct survey_set *set, const str
 /* ---- survey_handle.c ---- */
 enum verdict survey_handle(void *state, struct batch *batch, struct fault *fault) must_check;
 
+/* ---- survey_service.c: the table of the service ---- */
+extern const struct service survey_service;
+
 #endif

@@ -5,7 +5,8 @@
 
 struct buses buses;
 
-const char *const log_names[LOGS] = { TOPIC_INBOUND, TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DEAD };
+const char *const log_names[LOGS] = { TOPIC_INBOUND, TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DEAD,
+					    TOPIC_STAFF, TOPIC_DIRECTORY, "aftercare.ticket-state", "aftercare.metrics" };
 enum log log_of(const char *topic)
 {
 	for (int i = 0; i < LOGS; i++) {
@@ -23,7 +24,7 @@ static bool slow(enum log log, int32_t lane)
 
 void broker_slow(int64_t us)
 {
-	enum log log = (enum log)(LOG_TICKETS + chance(LOGS - 1));
+	enum log log = (enum log)(LOG_TICKETS + chance(world.log_count - 1));
 	int lane = (int)chance(LANES);
 
 	world.broker.slow_until[log][lane] = world.now + us;
@@ -39,10 +40,7 @@ bool broker_down(void)
 void broker_open(void)
 {
 	memset(&buses, 0, sizeof(buses));
-	for (int log = 0; log < LOGS; log++) {
-		for (int lane = 0; lane < LANES; lane++)
-			world.broker.owner[log][lane] = -1;
-	}
+	memset(world.broker.owner, -1, sizeof(world.broker.owner));
 }
 
 /* Whoever waits for the bus may hear its bell. */
@@ -52,14 +50,14 @@ void broker_ring(void)
 		actor_wake(i, chance(30) * MILLISECOND);
 }
 
-void broker_append(enum log log, int32_t partition, const struct record *record)
+void broker_append(enum log log, int32_t partition, const struct entry *record)
 {
-	struct record *copy = arena_copy(&world.arena, record, sizeof(*record));
+	struct entry *copy = arena_copy(&world.arena, record, sizeof(*record));
 
 	say("broker: %s/%d gets %zu", log_names[log], (int)partition, world.broker.logs[log][partition].count);
 	table_add(world.broker.logs[log][partition], copy);
-	if (log == LOG_INBOUND || log == LOG_TICKETS)
-		broker_ring();
+	outside_look(log, partition, copy);
+	broker_ring();
 }
 
 static void report(struct bus *bus, bool ok, const struct message *message)
@@ -148,7 +146,7 @@ int64_t broker_next(void)
 {
 	int64_t next = broker_down() ? world.broker.down_until : INT64_MAX;
 
-	for (int log = 0; log < LOGS; log++) {
+	for (int log = 0; log < world.log_count; log++) {
 		for (int lane = 0; lane < LANES; lane++) {
 			if (slow((enum log)log, lane) && world.broker.slow_until[log][lane] < next)
 				next = world.broker.slow_until[log][lane];

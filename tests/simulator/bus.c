@@ -9,21 +9,31 @@
 
 /* ---- the group ---- */
 
-void group_decide(bool at_random)
+/* Only what its service reads is dealt out. */
+void group_decide(int group, bool at_random)
 {
 	int members[WORKERS_MAX], count = 0;
 
+	const struct service *service = NULL;
+	char text[200] = "";
+	size_t n = 0;
+
 	for (int i = 0; i < world.actor_count; i++) {
+		if (world.actors[i].group != group)
+			continue;
+		service = world.actors[i].service;
 		if (world.actors[i].member)
 			members[count++] = i;
 	}
-	for (int log = LOG_INBOUND; log <= LOG_TICKETS; log++) {
+	for (int topic = 0; service && service->topics[topic].name; topic++) {
+		int (*owner)[LANES] = &world.broker.owner[group][log_of(service->topics[topic].name)];
+
 		for (int lane = 0; lane < LANES; lane++)
-			world.broker.owner[log][lane] = !count ? -1 : members[at_random ? chance(count) : lane * count / LANES];
+			(*owner)[lane] = !count ? -1 : members[at_random ? chance(count) : lane * count / LANES];
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " %d %d", (*owner)[0], (*owner)[1]);
 	}
-	world.broker.generation++;
-	say("group: inbound %d %d, tickets %d %d", world.broker.owner[0][0], world.broker.owner[0][1], world.broker.owner[1][0],
-	    world.broker.owner[1][1]);
+	world.broker.generation[group]++;
+	say("group of %s:%s", service ? service->name : "nobody", text);
 	broker_ring();
 }
 
@@ -36,7 +46,8 @@ static void tell(struct bus *bus, bool owned)
 	for (int topic = 0; bus->topics[topic]; topic++) {
 		for (int lane = 0; lane < LANES; lane++) {
 			if (owned)
-				bus->owns[topic][lane] = world.broker.owner[log_of(bus->topics[topic])][lane] == bus->actor->number;
+				bus->owns[topic][lane] = world.broker.owner[bus->actor->group][log_of(bus->topics[topic])][lane] ==
+							 bus->actor->number;
 			if (!bus->owns[topic][lane])
 				continue;
 			topics[count] = topic;
@@ -61,9 +72,9 @@ static void group_poll(struct bus *bus)
 		if (broker_down())
 			return;
 		actor->member = true;
-		group_decide(false);
+		group_decide(actor->group, false);
 	}
-	if (bus->generation == world.broker.generation || once_in(2))
+	if (bus->generation == world.broker.generation[actor->group] || once_in(2))
 		return;
 	if (bus->given) {
 		bus->given = false;
@@ -72,7 +83,7 @@ static void group_poll(struct bus *bus)
 	}
 	if (broker_down())
 		return;
-	bus->generation = world.broker.generation;
+	bus->generation = world.broker.generation[actor->group];
 	bus->given = true;
 	tell(bus, true);
 }
@@ -103,6 +114,8 @@ enum verdict bus_subscribe(struct bus *bus, const char *const *topics, struct fa
 {
 	(void)fault;
 	bus->topics = topics;
+	while (topics[bus->topic_count])
+		bus->topic_count++;
 	return OK;
 }
 
@@ -132,14 +145,14 @@ static void look(struct bus *bus)
 
 bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_record)
 {
-	int from = (int)chance(LOGS * LANES);
+	int places = bus->topic_count * LANES, from = (int)chance(places);
 
 	group_poll(bus);
 	look(bus);
 	if (broker_down())
 		return false;
-	for (int i = 0; i < LOGS * LANES; i++) {
-		int topic = (from + i) % (LOGS * LANES) / LANES, lane = (from + i) % LANES;
+	for (int i = 0; i < places; i++) {
+		int topic = (from + i) % places / LANES, lane = (from + i) % LANES;
 		/* Not all that is there has been fetched. */
 		if (!bus->reads[topic][lane] || once_in(4))
 			continue;
@@ -149,7 +162,7 @@ bool bus_poll(struct bus *bus, struct arena *arena, struct bus_record *ret_recor
 			violated("%s/%d: read from %lld, behind its end", bus->topics[topic], lane, (long long)offset);
 		if (offset >= (int64_t)world.broker.logs[log][lane].count)
 			continue;
-		const struct record *record = world.broker.logs[log][lane].items[offset];
+		const struct entry *record = world.broker.logs[log][lane].items[offset];
 		bus->positions[topic][lane]++;
 		*ret_record = (struct bus_record){ topic, lane, offset, str_copy(arena, record->key), str_copy(arena, record->value),
 						   record->headers, record->header_count };

@@ -13,6 +13,7 @@ struct bus {
 	struct actor *actor;
 	struct bus_callbacks callbacks;
 	const char *const *topics;
+	int topic_count;
 	bool given;                          /* partitions, by the generation below */
 	int64_t generation;
 	bool owns[LOGS][LANES];              /* as last told */
@@ -30,7 +31,6 @@ struct bus {
 struct buses TABLE(struct bus);
 extern struct buses buses;
 
-enum log log_of(const char *topic);
 bool broker_down(void);
 /* Whoever waits for the bus may hear its bell. */
 void broker_ring(void);

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK 200
 #define JOBS_MAX 64
 
 struct share {
@@ -64,7 +63,7 @@ static int run_chunk(struct share *share, uint64_t first, uint64_t count)
 			snprintf(share->why, sizeof(share->why), "%s", world.violation);
 			return 1;
 		}
-		if (seed % 100 == 0 && !repeatable(seed)) {
+		if (seed % runs_compared == 0 && !repeatable(seed)) {
 			snprintf(share->why, sizeof(share->why), "two runs of it differ");
 			return 1;
 		}
@@ -102,11 +101,11 @@ static int report(int jobs, double began)
 			failed = &shares[i];
 	}
 	if (failed)
-		printf("not ok simulator seed %llu: %s\n    after %llu runs in %.1f s; make simulate SEED=%llu shows it\n",
+		printf("not ok %s seed %llu: %s\n    after %llu runs in %.1f s; make simulate %sSEED=%llu shows it\n", program_name,
 		       (unsigned long long)failed->at, failed->why, (unsigned long long)sum.runs, seconds() - began,
-		       (unsigned long long)failed->at);
+		       program_words, (unsigned long long)failed->at);
 	else
-		printf("ok simulator %llu seeds, %llu faults, %llu steps, %.1f s\n", (unsigned long long)sum.runs,
+		printf("ok %s %llu seeds, %llu faults, %llu steps, %.1f s\n", program_name, (unsigned long long)sum.runs,
 		       (unsigned long long)sum.faults, (unsigned long long)sum.steps, seconds() - began);
 	return failed != NULL;
 }
@@ -123,7 +122,7 @@ static int run_many(uint64_t first, uint64_t count, int jobs, bool quiet)
 		for (int i = 0; i < jobs && next < end && !failed; i++) {
 			if (children[i])
 				continue;
-			uint64_t size = end - next < CHUNK ? end - next : CHUNK;
+			uint64_t size = end - next < runs_at_once ? end - next : runs_at_once;
 			children[i] = chunk_start(&shares[i], next, size);
 			next += size;
 			running++;
@@ -153,18 +152,18 @@ int main(int argc, char **argv)
 		{ "seeds", required_argument, NULL, 'n' }, { "first", required_argument, NULL, 'f' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seed", required_argument, NULL, 's' },  { "quiet", no_argument, NULL, 'q' },       { 0 },
 	};
-	uint64_t count = 20000, first = 1;
+	uint64_t count = 20000, first = 1, only = UINT64_MAX;
 	int jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	bool quiet = false;
+	int status;
 
-	statements_check();
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
 		case 'n': count = strtoull(optarg, NULL, 10); break;
 		case 'f': first = strtoull(optarg, NULL, 10); break;
 		case 'j': jobs = atoi(optarg); break;
 		case 'q': quiet = true; break;
-		case 's': return simulate(strtoull(optarg, NULL, 10), stdout) ? 0 : 1;
+		case 's': only = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}
 	}
@@ -172,5 +171,11 @@ int main(int argc, char **argv)
 	shares = mmap(NULL, JOBS_MAX * sizeof(*shares), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shares == MAP_FAILED)
 		return 2;
-	return run_many(first, count, jobs, quiet);
+	if (!server_begin()) {
+		printf("not ok %s: the database cannot be had\n", program_name);
+		return 2;
+	}
+	status = only == UINT64_MAX ? run_many(first, count, jobs, quiet) : !simulate(only, stdout);
+	server_end();
+	return status;
 }

@@ -9,7 +9,7 @@
 
 #include "common/io/conf_private.h"
 
-#define STACK_BYTES ((size_t)512 * 1024)
+#define STACK_BYTES ((size_t)1024 * 1024)
 #define SESSION_TIMEOUT (6 * SECOND)
 #define REST_WITHIN (150 * SECOND)
 #define STEPS_MAX 400000
@@ -48,7 +48,7 @@ static void actor_main(void)
 	struct worker *worker = &actor->worker;
 	struct fault fault = FAULT_NONE;
 
-	if (worker_open(worker, NULL, &fault))
+	if (worker_open(worker, actor->service_conf, &fault))
 		violated("%s does not start: %s", actor->name, fault.text);
 	while (!worker->stopping) {
 		actor->wake_at = world.now + worker_turn(worker);
@@ -75,12 +75,13 @@ static void actor_start(struct actor *actor)
 	actor->crashed = actor->in_sync = false;
 	actor->stopped_until = 0;
 	actor->wake_at = actor->heard_at = world.now;
-	actor->worker = (struct worker){ .service = &simulated_service, .conf = conf, .wait_fd = -1, .wake_at = INT64_MAX,
+	actor->worker = (struct worker){ .service = actor->service, .conf = conf, .wait_fd = -1, .wake_at = INT64_MAX,
 					 .conf_owner = &no_conf };
 	actor->worker.conf.instance = actor->name;
+	actor->worker.conf.database = server_conninfo(actor);
 	actor->worker.conf.batch_max_events = 1 + chance(6);
 	actor->worker.conf.outstanding_max = 1 + chance(12);
-	actor->worker.conf.outbox_keep = chance(8);
+	actor->worker.conf.outbox_keep = world.keeps_all ? 20000 : chance(8);
 	say("%s starts", actor->name);
 	getcontext(&actor->context);
 	actor->context.uc_stack.ss_sp = actor->stack;
@@ -92,11 +93,9 @@ static void actor_start(struct actor *actor)
 static void actor_bury(struct actor *actor, int64_t away)
 {
 	struct worker *worker = &actor->worker;
-	struct session *session = actor_session(actor);
 
 	say("%s is dead", actor->name);
-	if (session)
-		session_cut(session);
+	server_bury(actor);
 	bus_died(worker->bus);
 	for (size_t i = 0; i < worker->source_count; i++)
 		source_free(worker->sources[i]);
@@ -123,7 +122,7 @@ static bool actor_ready(const struct actor *actor)
 	if (!actor->alive || actor->stopped_until > world.now)
 		return false;
 	if (actor->in_sync)
-		return sync_over(actor) || once_in(16);
+		return server_answered(actor) || once_in(16);
 	return actor->wake_at <= world.now;
 }
 
@@ -135,40 +134,42 @@ enum fault_kind {
 	FAULT_SLOW_AGAIN, FAULTS
 };
 
-static void server_down(void)
+static struct actor *victim(void)
 {
-	say("server: restarts");
-	world.store.refused_until = world.now + chance(4 * SECOND);
-	table_each(world.store.sessions, i)
-		session_end(world.store.sessions.items[i]);
+	int from = (int)chance(world.actor_count);
+	bool any = world.faults_group < 0 || once_in(5);
+
+	for (int i = 0; i < world.actor_count; i++) {
+		struct actor *actor = &world.actors[(from + i) % world.actor_count];
+
+		if (any || actor->group == world.faults_group)
+			return actor;
+	}
+	return &world.actors[from];
 }
 
 static void break_something(void)
 {
-	struct actor *actor = &world.actors[chance(world.actor_count)];
-	struct session *session = actor_session(actor);
+	struct actor *actor = victim();
 	enum fault_kind kind = (enum fault_kind)chance(FAULTS);
 
 	world.faults++;
 	switch (kind) {
 	case FAULT_CUT:
 	case FAULT_CUT_AGAIN:
-		if (session)
-			session_cut(session);
+		server_cut(actor);
 		break;
 	case FAULT_END:
-		if (session)
-			session_end(session);
+		server_drop(actor);
 		break;
 	case FAULT_SERVER_DOWN:
-		server_down();
+		server_restart(chance(4 * SECOND));
 		break;
 	case FAULT_DEADLOCK:
-		if (session)
-			session->trouble = 1 + chance(6);
+		server_deadlock(actor);
 		break;
 	case FAULT_KILL:
-		if (actor->alive) {
+		if (actor->alive && world.kills < world.kills_most) {
 			world.kills++;
 			actor_bury(actor, chance(8 * SECOND));
 		}
@@ -183,7 +184,7 @@ static void break_something(void)
 		break;
 	case FAULT_REBALANCE:
 	case FAULT_REBALANCE_AGAIN:
-		group_decide(true);
+		group_decide(actor->group, true);
 		break;
 	case FAULT_BROKER_DOWN:
 		world.broker.down_until = world.now + chance(3 * SECOND);
@@ -198,7 +199,7 @@ static void break_something(void)
 		break;
 	case FAULT_COMMIT:
 	case FAULT_COMMIT_AGAIN:
-		world.store.commit_trap = 1 + (int)chance(4);
+		server_trap();
 		break;
 	case FAULT_SLOW:
 	case FAULT_SLOW_AGAIN:
@@ -213,9 +214,9 @@ static void break_something(void)
 
 static void watch(void)
 {
-	bool changed = false;
+	bool changed[GROUPS_MAX] = { false };
 
-	sessions_watch();
+	server_watch();
 	for (int i = 0; i < world.actor_count; i++) {
 		struct actor *actor = &world.actors[i];
 		bool up = actor->alive && actor->stopped_until <= world.now;
@@ -226,11 +227,13 @@ static void watch(void)
 			actor->heard_at = world.now;
 		else if (actor->member && world.now - actor->heard_at > SESSION_TIMEOUT) {
 			actor->member = false;
-			changed = true;
+			changed[actor->group] = true;
 		}
 	}
-	if (changed)
-		group_decide(false);
+	for (int group = 0; group < world.group_count; group++) {
+		if (changed[group])
+			group_decide(group, false);
+	}
 }
 
 static void earliest(int64_t *next, int64_t at)
@@ -243,7 +246,7 @@ static void pass_time(void)
 {
 	int64_t next = INT64_MAX;
 
-	earliest(&next, sessions_next());
+	earliest(&next, server_next());
 	earliest(&next, broker_next());
 	for (int i = 0; i < world.actor_count; i++) {
 		const struct actor *actor = &world.actors[i];
@@ -262,20 +265,15 @@ static void pass_time(void)
 /* One of all that could happen now. */
 static void step(void)
 {
-	size_t broker = broker_ready(), count = broker;
-	struct session *sessions[64];
+	size_t broker = broker_ready(), server = server_ready(), count = broker + server;
 	struct actor *actors[WORKERS_MAX];
-	size_t session_count = 0, actor_count = 0;
+	size_t actor_count = 0;
 
-	table_each(world.store.sessions, i) {
-		if (session_count < array_count(sessions) && session_ready(world.store.sessions.items[i]))
-			sessions[session_count++] = world.store.sessions.items[i];
-	}
 	for (int i = 0; i < world.actor_count; i++) {
 		if (actor_ready(&world.actors[i]))
 			actors[actor_count++] = &world.actors[i];
 	}
-	count += session_count + actor_count;
+	count += actor_count;
 	if (count == 0) {
 		pass_time();
 		return;
@@ -283,25 +281,24 @@ static void step(void)
 	size_t chosen = (size_t)chance((int64_t)count);
 	if (chosen < broker)
 		broker_step(chosen);
-	else if (chosen - broker < session_count)
-		session_step(sessions[chosen - broker]);
+	else if (chosen - broker < server)
+		server_step(chosen - broker);
 	else
-		actor_run(actors[chosen - broker - session_count]);
+		actor_run(actors[chosen - broker - server]);
 	world.now += chance(200);
 }
 
 /* ---- a run ---- */
 
-static void open_world(uint64_t seed, FILE *trace)
+static bool open_world(uint64_t seed, FILE *trace)
 {
 	struct arena arena = world.arena;
 
 	arena_reset(&arena);
 	world = (struct world){ .arena = arena, .seed = seed, .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .trace = trace,
 				.now = HOUR };
-	world.actor_count = once_in(6) ? 1 : 2 + (int)chance(WORKERS_MAX - 1);
 	broker_open();
-	plans_make();
+	outside_open();
 	for (int i = 0; i < world.actor_count; i++) {
 		struct actor *actor = &world.actors[i];
 
@@ -309,9 +306,9 @@ static void open_world(uint64_t seed, FILE *trace)
 			stacks[i] = mem_zero(STACK_BYTES);
 		actor->number = i;
 		actor->stack = stacks[i];
-		snprintf(actor->name, sizeof(actor->name), "w%d", i);
 		actor->start_at = world.now + chance(SECOND);
 	}
+	return server_open();
 }
 
 static void close_world(void)
@@ -320,20 +317,23 @@ static void close_world(void)
 		if (world.actors[i].alive)
 			actor_bury(&world.actors[i], 0);
 	}
+	server_close();
 }
 
 bool simulate(uint64_t seed, FILE *trace)
 {
-	open_world(seed, trace);
-	int64_t faults_left = chance(14), every = 20 + chance(150), look_at = 0, calm_at = 0;
+	if (!open_world(seed, trace)) {
+		violated("the database cannot be had");
+		return false;
+	}
+	int64_t look_at = 0, calm_at = 0;
 	while (!world.violation[0]) {
-		bool calm = world.sent == world.plan_count && faults_left == 0;
+		bool calm = outside_done() && world.faults_left == 0;
 
 		world.steps++;
-		if (world.sent < world.plan_count && once_in(20))
-			plan_send();
-		if (faults_left && once_in(every)) {
-			faults_left--;
+		outside_send();
+		if (world.faults_left && outside_begun() && once_in(world.faults_every)) {
+			world.faults_left--;
 			break_something();
 		}
 		watch();
@@ -342,9 +342,11 @@ bool simulate(uint64_t seed, FILE *trace)
 			look_at = world.now + SECOND;
 			if (at_rest(false))
 				break;
-			if (world.now > calm_at + REST_WITHIN || world.steps > STEPS_MAX)
+			if (world.now > calm_at + REST_WITHIN)
 				(void)at_rest(true);
 		}
+		if (world.steps > STEPS_MAX)
+			(void)at_rest(true);
 		step();
 	}
 	if (!world.violation[0])

@@ -59,6 +59,8 @@ bool desk_is_read(rd_kafka_t *consumer);
 void desk_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque);
 
 /* ---- desk_record.c ---- */
+/* A copy of what stands in `as`: place, key, value and headers. */
+struct record *record_make(const struct record *as);
 struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *message);
 void record_free(struct record *record);
 /* Fills in what stands in the headers; for those who make a record themselves. */

@@ -16,22 +16,13 @@ static char *copy(const void *bytes, size_t size)
 	return text;
 }
 
-static void copy_headers(struct record *record, const rd_kafka_message_t *message)
+static void copy_headers(struct record *record, const struct desk_header *headers, size_t count)
 {
-	rd_kafka_headers_t *headers;
-	const char *name;
-	const void *value;
-	size_t size;
-
-	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	record->header_count = rd_kafka_header_cnt(headers);
-	record->headers = calloc(record->header_count + 1, sizeof(*record->headers));
-	for (size_t i = 0; i < record->header_count; i++) {
-		if (rd_kafka_header_get_all(headers, i, &name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
-			continue;
-		record->headers[i] = (struct desk_header){ copy(name, strlen(name)), value ? copy(value, size) : NULL, size };
-	}
+	record->header_count = count;
+	record->headers = calloc(count + 1, sizeof(*record->headers));
+	for (size_t i = 0; i < count; i++)
+		record->headers[i] = (struct desk_header){ copy(headers[i].name, strlen(headers[i].name)),
+							   headers[i].value ? copy(headers[i].value, headers[i].size) : NULL, headers[i].size };
 }
 
 const char *record_header(const struct record *record, const char *name)
@@ -87,19 +78,40 @@ void record_headers_read(struct record *record)
 	record->copy = record->origin[0] != '\0';
 }
 
-struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *message)
+struct record *record_make(const struct record *as)
 {
 	struct record *record = calloc(1, sizeof(*record));
 
-	record->topic = topic;
-	record->partition = message->partition;
-	record->offset = message->offset;
-	record->key = message->key ? copy(message->key, message->key_len) : NULL;
-	record->key_size = message->key_len;
-	record->value = message->payload ? copy(message->payload, message->len) : NULL;
-	record->value_size = message->len;
-	copy_headers(record, message);
+	record->topic = as->topic;
+	record->partition = as->partition;
+	record->offset = as->offset;
+	record->key = as->key ? copy(as->key, as->key_size) : NULL;
+	record->key_size = as->key_size;
+	record->value = as->value ? copy(as->value, as->value_size) : NULL;
+	record->value_size = as->value_size;
+	copy_headers(record, as->headers, as->header_count);
 	record_headers_read(record);
+	return record;
+}
+
+struct record *record_new(enum desk_topic topic, const rd_kafka_message_t *message)
+{
+	struct record as = { .topic = topic, .partition = message->partition, .offset = message->offset, .key = message->key,
+			     .key_size = message->key_len, .value = message->payload, .value_size = message->len };
+	struct record *record;
+	rd_kafka_headers_t *headers;
+
+	if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		size_t count = rd_kafka_header_cnt(headers);
+		const void *value;
+
+		as.headers = calloc(count + 1, sizeof(*as.headers));
+		while (as.header_count < count && rd_kafka_header_get_all(headers, as.header_count, &as.headers[as.header_count].name, &value,
+									  &as.headers[as.header_count].size) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			as.headers[as.header_count++].value = value;
+	}
+	record = record_make(&as);
+	free(as.headers);
 	return record;
 }
 

@@ -65,6 +65,8 @@ void history_digest(const struct record *record, char ret_digest[static 65]);
 /* Reads all topics and all tables, at rest: waits until every source has read and published everything, at most so long. What
  * is not at rest then is for the checks to say. NULL, with the reason on stderr, when broker or database cannot be read. */
 struct history *history_read(const char *brokers, const char *database, int seconds);
+/* Only the tables, as they are now; records and ends are the caller's to add. False, with the reason on stderr. */
+bool history_read_rows(struct history *history, const char *database);
 
 /* ---- judging it ---- */
 /* Marks first copies and repeats, then everything that can be checked of what the history has. To be given up with

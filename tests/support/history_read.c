@@ -236,6 +236,18 @@ static bool read_moment(PGconn *database, rd_kafka_t *consumer, rd_kafka_topic_p
 	}
 }
 
+bool history_read_rows(struct history *history, const char *conninfo)
+{
+	PGconn *database = PQconnectdb(conninfo);
+	bool good = PQstatus(database) == CONNECTION_OK && command(database, "set timezone to 'UTC'") && read_rows(database, history);
+
+	if (PQstatus(database) != CONNECTION_OK)
+		fprintf(stderr, "history: %s", PQerrorMessage(database));
+	PQfinish(database);
+	history->complete = good;
+	return good;
+}
+
 struct history *history_read(const char *brokers, const char *conninfo, int seconds)
 {
 	struct history *history = history_new();

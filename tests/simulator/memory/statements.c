@@ -3,7 +3,7 @@
  * committed is passed over without waiting.
  *
  * Incarnations are not raised here: no failover, no topic made anew (those are for a real PostgreSQL). */
-#include "tests/simulator/statements.h"
+#include "tests/simulator/memory/statements.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,17 +61,17 @@ struct cell *result_row(struct db_result *result, size_t columns)
 
 static struct source_row *source_by_id(int64_t id)
 {
-	table_each(world.store.sources, i) {
-		if (world.store.sources.items[i]->id == id)
-			return world.store.sources.items[i];
+	table_each(store.sources, i) {
+		if (store.sources.items[i]->id == id)
+			return store.sources.items[i];
 	}
 	return NULL;
 }
 
 static struct source_row *source_by_place(const struct operation *operation)
 {
-	table_each(world.store.sources, i) {
-		struct source_row *row = world.store.sources.items[i];
+	table_each(store.sources, i) {
+		struct source_row *row = store.sources.items[i];
 
 		if (str_eq(row->topic, text(operation, 1)) && row->partition == number(operation, 2))
 			return row;
@@ -87,13 +87,13 @@ static bool source_create(struct session *session, const struct operation *opera
 	if (source_by_place(operation))
 		return true;
 	struct source_row *row = arena_zero(&world.arena, sizeof(*row));
-	row->id = (int64_t)world.store.sources.count + 1;
+	row->id = (int64_t)store.sources.count + 1;
 	row->topic = text(operation, 1);
 	row->partition = (int32_t)number(operation, 2);
 	row->now = (struct source_values){ .incarnation = 1, .next_offset = number(operation, 3), .suspect_until = -1,
 					   .attempt_offset = -1, .clean = true };
 	row->committed = row->now;
-	table_add(world.store.sources, row);
+	table_add(store.sources, row);
 	result->affected = 1;
 	return true;
 }

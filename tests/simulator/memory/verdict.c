@@ -1,6 +1,6 @@
 /* What must be true when everything has come to rest: the promise, told from what was sent, what the tables hold and what
  * stands in the logs. Knows nothing of how the workers got there. */
-#include "tests/simulator/simulator.h"
+#include "tests/simulator/memory/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 
 static struct source_row *source_of(enum log log, int32_t lane)
 {
-	table_each(world.store.sources, i) {
-		struct source_row *row = world.store.sources.items[i];
+	table_each(store.sources, i) {
+		struct source_row *row = store.sources.items[i];
 
 		if (str_is(row->topic, log_names[log]) && row->partition == lane)
 			return row;
@@ -40,12 +40,12 @@ static const char *unrest(void)
 				return text;
 		}
 	}
-	table_each(world.store.timers, i) {
-		if (!world.store.timers.items[i]->row.gone)
+	table_each(store.timers, i) {
+		if (!store.timers.items[i]->row.gone)
 			return "a timer waits";
 	}
-	table_each(world.store.sessions, i) {
-		const struct session *session = world.store.sessions.items[i];
+	table_each(store.sessions, i) {
+		const struct session *session = store.sessions.items[i];
 
 		if (!session->ended && (session->busy || session->transaction != TRANSACTION_NONE))
 			return "a session has something to do";
@@ -73,8 +73,8 @@ static int letters_of(const struct plan *plan, bool *ret_crashed)
 {
 	int count = 0;
 
-	table_each(world.store.dead, i) {
-		const struct dead_row *row = world.store.dead.items[i];
+	table_each(store.dead, i) {
+		const struct dead_row *row = store.dead.items[i];
 
 		if (row->row.gone || !str_is(row->topic, TOPIC_INBOUND) || row->partition != plan->lane || row->offset != plan->offset)
 			continue;
@@ -97,8 +97,8 @@ static int letters_of_fact(struct str body, bool *ret_crashed)
 {
 	int count = 0;
 
-	table_each(world.store.dead, i) {
-		const struct dead_row *row = world.store.dead.items[i];
+	table_each(store.dead, i) {
+		const struct dead_row *row = store.dead.items[i];
 
 		if (row->row.gone || !str_is(row->topic, TOPIC_TICKETS) || !str_eq(row->value, body))
 			continue;
@@ -118,8 +118,8 @@ static bool fact_refused(struct str body)
 /* Those of facts are exactly the bad ones; *ret_count of them. */
 static void check_fact_letters(size_t *ret_count)
 {
-	table_each(world.store.outbox, i) {
-		const struct outbox_row *row = world.store.outbox.items[i];
+	table_each(store.outbox, i) {
+		const struct outbox_row *row = store.outbox.items[i];
 
 		for (size_t k = 0; k < row->count && !row->row.gone; k++) {
 			bool crashed = false;
@@ -139,8 +139,8 @@ static void check_letters(void)
 {
 	size_t letters = 0, expected = 0;
 
-	for (int n = 0; n < world.plan_count; n++) {
-		const struct plan *plan = &world.plans[n];
+	for (int n = 0; n < plans.count; n++) {
+		const struct plan *plan = &plans.items[n];
 		bool crashed = false;
 		int count = letters_of(plan, &crashed), want = poison(plan) || unlucky(plan);
 
@@ -149,8 +149,8 @@ static void check_letters(void)
 			violated("input %d (%d/%lld) has %d dead letters, not %d", n, (int)plan->lane, (long long)plan->offset, count, want);
 	}
 	check_fact_letters(&expected);
-	table_each(world.store.dead, i)
-		letters += !world.store.dead.items[i]->row.gone;
+	table_each(store.dead, i)
+		letters += !store.dead.items[i]->row.gone;
 	if (letters != expected)
 		violated("%zu dead letters, not %zu", letters, expected);
 }
@@ -161,26 +161,26 @@ static void check_inputs(int32_t lane)
 	const struct source_row *source = source_of(LOG_INBOUND, lane);
 	size_t at = 0;
 
-	for (int n = 0; n < world.plan_count; n++) {
-		const struct plan *plan = &world.plans[n];
-		bool again = plan->kind == PLAN_REPEAT && !unlucky(&world.plans[plan->of]);
+	for (int n = 0; n < plans.count; n++) {
+		const struct plan *plan = &plans.items[n];
+		bool again = plan->kind == PLAN_REPEAT && !unlucky(&plans.items[plan->of]);
 
 		if (plan->lane != lane || poison(plan) || again || unlucky(plan))
 			continue;
 		/* What an unlucky one sent again does is not followed further. */
-		for (; at < world.store.effects.count; at++) {
-			const struct effect_row *row = world.store.effects.items[at];
+		for (; at < store.effects.count; at++) {
+			const struct effect_row *row = store.effects.items[at];
 
 			if (!row->row.gone && row->source == source->id && row->what == EFFECT_INPUT)
 				break;
 		}
-		const struct effect_row *row = at < world.store.effects.count ? world.store.effects.items[at++] : NULL;
+		const struct effect_row *row = at < store.effects.count ? store.effects.items[at++] : NULL;
 		if (!row || row->offset != plan->offset)
 			violated("input %d (%d/%lld): the effect at its place is of offset %lld", n, (int)lane, (long long)plan->offset,
 				 row ? (long long)row->offset : -1);
 	}
-	for (; at < world.store.effects.count; at++) {
-		const struct effect_row *row = world.store.effects.items[at];
+	for (; at < store.effects.count; at++) {
+		const struct effect_row *row = store.effects.items[at];
 
 		if (!row->row.gone && row->source == source->id && row->what == EFFECT_INPUT)
 			violated("input %d/%lld took effect once too often", (int)lane, (long long)row->offset);
@@ -194,8 +194,8 @@ static void check_timers(int32_t lane)
 	const struct source_row *source = source_of(LOG_INBOUND, lane);
 	int64_t due[KEYS] = { 0 };
 
-	table_each(world.store.effects, i) {
-		const struct effect_row *row = world.store.effects.items[i];
+	table_each(store.effects, i) {
+		const struct effect_row *row = store.effects.items[i];
 
 		if (row->row.gone || row->source != source->id || row->number >= KEYS)
 			continue;
@@ -222,8 +222,8 @@ static const struct outbox_row *fact_at(int64_t source, int64_t seq)
 {
 	const struct outbox_row *found = NULL;
 
-	table_each(world.store.outbox, i) {
-		const struct outbox_row *row = world.store.outbox.items[i];
+	table_each(store.outbox, i) {
+		const struct outbox_row *row = store.outbox.items[i];
 
 		if (row->row.gone || row->source != source || seq < row->first || seq > row->last)
 			continue;
@@ -259,13 +259,13 @@ static void check_facts(int32_t lane)
 	const struct source_row *inbound = source_of(LOG_INBOUND, lane), *tickets = source_of(LOG_TICKETS, lane);
 	int64_t facts = 0, messages = 0;
 
-	table_each(world.store.effects, i) {
-		const struct effect_row *row = world.store.effects.items[i];
+	table_each(store.effects, i) {
+		const struct effect_row *row = store.effects.items[i];
 
 		if (row->row.gone)
 			continue;
 		if (row->source == inbound->id && row->what == EFFECT_INPUT)
-			facts += world.plans[row->number].facts;
+			facts += plans.items[row->number].facts;
 		facts += row->source == inbound->id && row->what == EFFECT_FIRED;
 		messages += row->source == tickets->id && row->what == EFFECT_FACT;
 	}
@@ -275,7 +275,7 @@ static void check_facts(int32_t lane)
 
 /* ---- logs ---- */
 
-static int64_t header_number(const struct record *record, const char *name)
+static int64_t header_number(const struct entry *record, const char *name)
 {
 	int64_t number = -1;
 
@@ -286,7 +286,7 @@ static int64_t header_number(const struct record *record, const char *name)
 	return number;
 }
 
-static struct str header_text(const struct record *record, const char *name)
+static struct str header_text(const struct entry *record, const char *name)
 {
 	for (size_t i = 0; i < record->header_count; i++) {
 		if (str_is(record->headers[i].name, name))
@@ -316,7 +316,7 @@ static void check_log(enum log log, int32_t lane, enum log from, int32_t from_la
 	int64_t last = 0, seq = 0;
 
 	table_each(world.broker.logs[log][lane], i) {
-		const struct record *record = world.broker.logs[log][lane].items[i];
+		const struct entry *record = world.broker.logs[log][lane].items[i];
 		int64_t number = header_number(record, "ce_sourceseq");
 
 		if (!str_eq(header_text(record, "ce_writer"), writer))
@@ -357,8 +357,8 @@ static void check_readers(int32_t lane, int32_t from_lane)
 	const struct source_row *reader = source_of(LOG_TICKETS, lane), *source = source_of(LOG_INBOUND, from_lane);
 	int64_t seq = 0;
 
-	table_each(world.store.effects, i) {
-		const struct effect_row *row = world.store.effects.items[i];
+	table_each(store.effects, i) {
+		const struct effect_row *row = store.effects.items[i];
 
 		if (row->row.gone || row->source != reader->id || row->what != EFFECT_FACT || row->number != from_lane)
 			continue;
@@ -374,12 +374,12 @@ static void check_readers(int32_t lane, int32_t from_lane)
 
 static void check_published_letters(void)
 {
-	for (int n = 0; n < world.plan_count; n++) {
-		const struct plan *plan = &world.plans[n];
+	for (int n = 0; n < plans.count; n++) {
+		const struct plan *plan = &plans.items[n];
 		bool there = !poison(plan);
 
 		table_each(world.broker.logs[LOG_DEAD][plan->lane], i) {
-			const struct record *record = world.broker.logs[LOG_DEAD][plan->lane].items[i];
+			const struct entry *record = world.broker.logs[LOG_DEAD][plan->lane].items[i];
 
 			there = there || header_number(record, "dl_offset") == plan->offset;
 		}

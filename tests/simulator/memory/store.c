@@ -3,13 +3,15 @@
  * A session is not its client: a connection that is cut leaves behind what the server has read, which runs whenever the schedule
  * says, up to where the bytes ended; then the server notices and rolls back. So an answer can be lost, a COMMIT be done or not
  * done, and a transaction of a lost connection run its compare-and-set seconds later. */
-#include "tests/simulator/store.h"
+#include "tests/simulator/memory/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define IDLE_IN_TRANSACTION (5 * SECOND)
+
+struct store store;
 
 enum { TRAP_NONE, TRAP_DONE, TRAP_NOT_DONE, TRAP_LATE, TRAP_REFUSED };
 
@@ -45,8 +47,8 @@ static void transaction_over(struct session *session, bool commit)
 		}
 	}
 	session->touched.count = 0;
-	table_each(world.store.sources, i) {
-		struct source_row *row = world.store.sources.items[i];
+	table_each(store.sources, i) {
+		struct source_row *row = store.sources.items[i];
 
 		if (row->locker != session)
 			continue;
@@ -59,9 +61,9 @@ static void transaction_over(struct session *session, bool commit)
 		row->locker = NULL;
 	}
 	session->transaction = TRANSACTION_NONE;
-	table_each(world.store.sessions, i) {
-		if (world.store.sessions.items[i]->waits_for == session)
-			world.store.sessions.items[i]->waits_for = NULL;
+	table_each(store.sessions, i) {
+		if (store.sessions.items[i]->waits_for == session)
+			store.sessions.items[i]->waits_for = NULL;
 	}
 }
 
@@ -104,12 +106,12 @@ bool session_ready(const struct session *session)
 	return !session->ended && session->busy && session->not_before <= world.now && !session->waits_for;
 }
 
-int64_t sessions_next(void)
+int64_t server_next(void)
 {
 	int64_t next = INT64_MAX;
 
-	table_each(world.store.sessions, i) {
-		const struct session *session = world.store.sessions.items[i];
+	table_each(store.sessions, i) {
+		const struct session *session = store.sessions.items[i];
 
 		if (session->ended)
 			continue;
@@ -121,20 +123,20 @@ int64_t sessions_next(void)
 	return next;
 }
 
-void sessions_watch(void)
+void server_watch(void)
 {
 	size_t kept = 0;
 
-	table_each(world.store.sessions, i) {
-		struct session *session = world.store.sessions.items[i];
+	table_each(store.sessions, i) {
+		struct session *session = store.sessions.items[i];
 
 		if (!session->ended && !session->busy && session->transaction != TRANSACTION_NONE &&
 		    world.now >= session->idle_since + IDLE_IN_TRANSACTION)
 			session_end(session);
 		if (!session->ended)
-			world.store.sessions.items[kept++] = session;
+			store.sessions.items[kept++] = session;
 	}
-	world.store.sessions.count = kept;
+	store.sessions.count = kept;
 }
 
 static void pipeline_over(struct session *session)
@@ -149,9 +151,9 @@ static void pipeline_over(struct session *session)
 
 static void commit(struct session *session)
 {
-	int trap = world.store.commit_trap;
+	int trap = store.commit_trap;
 
-	world.store.commit_trap = TRAP_NONE;
+	store.commit_trap = TRAP_NONE;
 	if (session->transaction != TRANSACTION_OPEN) {
 		if (session->transaction == TRANSACTION_FAILED)
 			(void)fault_set(&session->fault, RETRY, "database: COMMIT ended in ROLLBACK");
@@ -254,4 +256,87 @@ void session_step(struct session *session)
 	session->result_count = session->at;
 	if (session->at == session->count)
 		pipeline_over(session);
+}
+
+/* ---- as the schedule sees it ---- */
+
+bool server_begin(void)
+{
+	statements_check();
+	return true;
+}
+
+void server_end(void)
+{
+}
+
+bool server_open(void)
+{
+	store = (struct store){ .next_session = 0 };
+	return true;
+}
+
+void server_close(void)
+{
+}
+
+const char *server_conninfo(const struct actor *actor)
+{
+	(void)actor;
+	return "";
+}
+
+size_t server_ready(void)
+{
+	size_t ready = 0;
+
+	table_each(store.sessions, i)
+		ready += session_ready(store.sessions.items[i]);
+	return ready;
+}
+
+void server_step(size_t which)
+{
+	table_each(store.sessions, i) {
+		if (session_ready(store.sessions.items[i]) && which-- == 0) {
+			session_step(store.sessions.items[i]);
+			return;
+		}
+	}
+}
+
+void server_cut(struct actor *actor)
+{
+	if (actor_session(actor))
+		session_cut(actor_session(actor));
+}
+
+void server_drop(struct actor *actor)
+{
+	if (actor_session(actor))
+		session_end(actor_session(actor));
+}
+
+void server_restart(int64_t away)
+{
+	say("server: restarts");
+	store.refused_until = world.now + away;
+	table_each(store.sessions, i)
+		session_end(store.sessions.items[i]);
+}
+
+void server_deadlock(struct actor *actor)
+{
+	if (actor_session(actor))
+		actor_session(actor)->trouble = 1 + chance(6);
+}
+
+void server_trap(void)
+{
+	store.commit_trap = 1 + (int)chance(4);
+}
+
+void server_bury(struct actor *actor)
+{
+	server_cut(actor);
 }

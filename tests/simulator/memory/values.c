@@ -1,5 +1,5 @@
 /* Parameters and cells of the database in memory: as db.h has them, kept for the whole run. */
-#include "tests/simulator/simulator.h"
+#include "tests/simulator/memory/store.h"
 
 #include <stdlib.h>
 

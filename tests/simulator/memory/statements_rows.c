@@ -1,5 +1,5 @@
 /* The statements on rows that hang on a source: marks, outbox, timers, dead letters, and what the service writes. */
-#include "tests/simulator/statements.h"
+#include "tests/simulator/memory/statements.h"
 
 bool row_visible(const struct row *row, const struct session *session)
 {
@@ -15,8 +15,8 @@ static void put_text(struct cell *cell, struct str text)
 
 bool statement_source_marks(struct session *session, const struct operation *operation, struct db_result *result)
 {
-	table_each(world.store.marks, i) {
-		const struct mark_row *mark = world.store.marks.items[i];
+	table_each(store.marks, i) {
+		const struct mark_row *mark = store.marks.items[i];
 
 		if (mark->source != number(operation, 1) || !row_visible(&mark->row, session))
 			continue;
@@ -51,8 +51,8 @@ bool statement_mark_save(struct session *session, const struct operation *operat
 	const struct db_param *p = operation->params;
 
 	for (size_t n = 0; n < p[1].count; n++) {
-		table_each(world.store.marks, i) {
-			struct mark_row *old = world.store.marks.items[i];
+		table_each(store.marks, i) {
+			struct mark_row *old = store.marks.items[i];
 
 			if (old->source == number(operation, 1) && str_eq(old->writer, p[1].texts[n]) && !old->row.gone &&
 			    old->row.dead_by != session && !row_end(session, &old->row))
@@ -62,7 +62,7 @@ bool statement_mark_save(struct session *session, const struct operation *operat
 		*mark = (struct mark_row){ .source = number(operation, 1), .writer = p[1].texts[n], .incarnation = p[2].numbers[n],
 					   .sequence = p[3].numbers[n] };
 		row_begin(session, &mark->row);
-		table_add(world.store.marks, mark);
+		table_add(store.marks, mark);
 		result->affected++;
 	}
 	return true;
@@ -75,8 +75,8 @@ bool statement_outbox_insert(struct session *session, const struct operation *op
 	const struct db_param *p = operation->params;
 	int64_t source = number(operation, 1), before = number(operation, 2);
 
-	table_each(world.store.outbox, i) {
-		const struct outbox_row *other = world.store.outbox.items[i];
+	table_each(store.outbox, i) {
+		const struct outbox_row *other = store.outbox.items[i];
 
 		if (other->source != source || other->last != before + (int64_t)p[3].count || other->row.gone)
 			continue;
@@ -92,7 +92,7 @@ bool statement_outbox_insert(struct session *session, const struct operation *op
 				    .incarnation = number(operation, 3), .count = p[3].count, .topics = p[3].texts,
 				    .partitions = p[4].numbers, .keys = p[5].texts, .headers = p[6].texts, .values = p[7].texts };
 	row_begin(session, &row->row);
-	table_add(world.store.outbox, row);
+	table_add(store.outbox, row);
 	result->affected = 1;
 	return true;
 }
@@ -101,8 +101,8 @@ static struct outbox_row *outbox_next(struct session *session, int64_t source, i
 {
 	struct outbox_row *best = NULL;
 
-	table_each(world.store.outbox, i) {
-		struct outbox_row *row = world.store.outbox.items[i];
+	table_each(store.outbox, i) {
+		struct outbox_row *row = store.outbox.items[i];
 
 		if (row->source == source && row_visible(&row->row, session) && !row->pruned && row->last > above && row->last <= most &&
 		    (!best || row->last < best->last))
@@ -151,8 +151,8 @@ static struct timer_row *timer_first(struct session *session, int64_t source, in
 {
 	struct timer_row *best = NULL;
 
-	table_each(world.store.timers, i) {
-		struct timer_row *row = world.store.timers.items[i];
+	table_each(store.timers, i) {
+		struct timer_row *row = store.timers.items[i];
 
 		if (row->source == source && row_visible(&row->row, session) && row->due <= due &&
 		    (!best || row->due < best->due || (row->due == best->due && str_cmp(row->key, best->key) < 0)))
@@ -205,8 +205,8 @@ bool statement_timer_fire(struct session *session, const struct operation *opera
 
 static bool timer_cancel_one(struct session *session, int64_t source, struct str key, struct db_result *result)
 {
-	table_each(world.store.timers, i) {
-		struct timer_row *row = world.store.timers.items[i];
+	table_each(store.timers, i) {
+		struct timer_row *row = store.timers.items[i];
 
 		if (row->source != source || !str_eq(row->key, key) || !row_visible(&row->row, session))
 			continue;
@@ -242,7 +242,7 @@ bool statement_timer_set(struct session *session, const struct operation *operat
 		for (int i = 0; i < 7; i++)
 			row->rest[i] = p[3 + i].texts[n];
 		row_begin(session, &row->row);
-		table_add(world.store.timers, row);
+		table_add(store.timers, row);
 	}
 	return true;
 }
@@ -258,7 +258,7 @@ bool statement_dead_letter_insert(struct session *session, const struct operatio
 		*row = (struct dead_row){ .topic = p[1].texts[n], .partition = p[2].numbers[n], .offset = p[3].numbers[n],
 					  .detail = p[5].texts[n], .value = p[11].texts[n] };
 		row_begin(session, &row->row);
-		table_add(world.store.dead, row);
+		table_add(store.dead, row);
 		result->affected++;
 	}
 	return true;
@@ -272,8 +272,8 @@ bool statement_simulated_seen(struct session *session, const struct operation *o
 	for (size_t n = 0; n < numbers->count; n++) {
 		bool there = false;
 
-		table_each(world.store.seen, i) {
-			const struct seen_row *row = world.store.seen.items[i];
+		table_each(store.seen, i) {
+			const struct seen_row *row = store.seen.items[i];
 
 			if (row->number != numbers->numbers[n] || row->row.gone)
 				continue;
@@ -289,7 +289,7 @@ bool statement_simulated_seen(struct session *session, const struct operation *o
 		struct seen_row *row = arena_zero(&world.arena, sizeof(*row));
 		row->number = numbers->numbers[n];
 		row_begin(session, &row->row);
-		table_add(world.store.seen, row);
+		table_add(store.seen, row);
 	}
 	return true;
 }
@@ -308,7 +308,7 @@ bool statement_simulated_effects(struct session *session, const struct operation
 					    .number = p[3].numbers[n], .due = p[4].numbers[n], .now = p[5].numbers[n],
 					    .incarnation = p[6].numbers[n], .sequence = p[7].numbers[n] };
 		row_begin(session, &row->row);
-		table_add(world.store.effects, row);
+		table_add(store.effects, row);
 		result->affected++;
 	}
 	return true;

@@ -1,5 +1,5 @@
 /* PostgreSQL as the worker sees it (common/io/db.h): queue, sync, results. While it waits for the server, others go on. */
-#include "tests/simulator/store.h"
+#include "tests/simulator/memory/store.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@ struct session *actor_session(const struct actor *actor)
 	return actor->worker.db ? actor->worker.db->session : NULL;
 }
 
-bool sync_over(const struct actor *actor)
+bool server_answered(const struct actor *actor)
 {
 	const struct db *db = actor->worker.db;
 
@@ -40,12 +40,12 @@ enum verdict db_connect(struct db *db, struct fault *fault)
 	if (db_connected(db))
 		return OK;
 	db_disconnect(db);
-	if (world.now < world.store.refused_until)
+	if (world.now < store.refused_until)
 		return fault_set(fault, RETRY, "database: cannot connect: refused");
 	db->session = arena_zero(&world.arena, sizeof(*db->session));
 	db->session->client = db;
-	db->session->number = ++world.store.next_session;
-	table_add(world.store.sessions, db->session);
+	db->session->number = ++store.next_session;
+	table_add(store.sessions, db->session);
 	say("connected: session %d", db->session->number);
 	return OK;
 }
@@ -124,9 +124,9 @@ enum verdict db_sync(struct db *db, struct fault *fault)
 	db->operations = NULL;
 	db->count = db->capacity = 0;
 	db->actor->in_sync = true;
-	while (!sync_over(db->actor)) {
+	while (!server_answered(db->actor)) {
 		actor_yield();
-		if (!sync_over(db->actor) && db->idle)
+		if (!server_answered(db->actor) && db->idle)
 			db->idle(db->userdata);
 	}
 	db->actor->in_sync = false;

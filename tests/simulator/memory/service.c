@@ -1,7 +1,10 @@
 /* The service that the simulated workers run: it does what the plan of an input says and writes down that it did. */
-#include "tests/simulator/simulator.h"
+#include "tests/simulator/memory/store.h"
 
+#include <limits.h>
 #include <string.h>
+
+struct plans plans;
 
 static const struct service_topic topics[] = {
 	{ .name = TOPIC_INBOUND, .kind = TOPIC_OUTSIDE },
@@ -22,20 +25,20 @@ static enum plan_kind kind_of(bool may_crash)
 	return poison[chance(may_crash ? 4 : 3)];
 }
 
-void plans_make(void)
+static void plans_make(void)
 {
 	bool may_crash = once_in(4);
 
-	world.plan_count = 4 + (int)chance(PLANS_MAX - 4);
-	for (int n = 0; n < world.plan_count; n++) {
-		struct plan *plan = &world.plans[n];
+	plans.count = 4 + (int)chance(PLANS_MAX - 4);
+	for (int n = 0; n < plans.count; n++) {
+		struct plan *plan = &plans.items[n];
 
 		*plan = (struct plan){ .kind = kind_of(may_crash), .lane = (int32_t)chance(LANES), .facts = (int)chance(4),
 				       .key = chance(3), .delay = chance(4 * SECOND) };
 		if (plan->kind == PLAN_REPEAT) {
 			plan->of = n ? (int)chance(n) : 0;
-			plan->lane = world.plans[plan->of].lane;
-			if (n == 0 || world.plans[plan->of].kind > PLAN_CANCEL)
+			plan->lane = plans.items[plan->of].lane;
+			if (n == 0 || plans.items[plan->of].kind > PLAN_CANCEL)
 				plan->kind = PLAN_FACTS;
 			else
 				continue;
@@ -52,9 +55,9 @@ static struct bus_header *header(struct bus_header *to, const char *name, struct
 	return to + 1;
 }
 
-void plan_send(void)
+static void plan_send(void)
 {
-	struct plan *plan = &world.plans[world.sent++];
+	struct plan *plan = &plans.items[plans.sent++];
 	struct bus_header *headers = arena_alloc(&world.arena, 5 * sizeof(*headers)), *end = headers;
 	struct str id = str_format(&world.arena, "%d", plan->of);
 
@@ -63,7 +66,7 @@ void plan_send(void)
 	end = header(end, "ce_source", STR("simulator"));
 	end = header(end, "ce_type", STR("aftercare.simulated.input.v1"));
 	plan->offset = (int64_t)world.broker.logs[LOG_INBOUND][plan->lane].count;
-	broker_append(LOG_INBOUND, plan->lane, &(struct record){ id, plan->kind == PLAN_GARBAGE ? STR("{") : STR("{}"), headers,
+	broker_append(LOG_INBOUND, plan->lane, &(struct entry){ id, plan->kind == PLAN_GARBAGE ? STR("{") : STR("{}"), headers,
 								   (size_t)(end - headers) });
 }
 
@@ -100,7 +103,7 @@ static void handle_input(struct batch *batch, struct item *item, struct effects 
 	int64_t number = 0;
 
 	(void)str_int64(item->event.id, &number);
-	const struct plan *plan = &world.plans[number];
+	const struct plan *plan = &plans.items[number];
 	struct str key = str_format(batch->arena, "clock-%lld", (long long)plan->key);
 	if (plan->kind == PLAN_CRASHES)
 		actor_crash();
@@ -143,7 +146,7 @@ bool fact_is_bad(struct str body)
 		return false;
 	number.p++;
 	number.n -= 4;
-	return str_int64(number, &n) && n >= 0 && n < world.plan_count && world.plans[n].bad_fact;
+	return str_int64(number, &n) && n >= 0 && n < plans.count && plans.items[n].bad_fact;
 }
 
 static void handle_fact(struct batch *batch, struct item *item, struct effects *effects)
@@ -228,4 +231,47 @@ static enum verdict handle(void *state, struct batch *batch, struct fault *fault
 	return once_in(2) ? OK : db_sync(batch->db, fault);
 }
 
-const struct service simulated_service = { .name = "simulated", .summary = "does what it is told", .topics = topics, .handle = handle };
+static const struct service simulated_service = { .name = "simulated", .summary = "does what it is told", .topics = topics, .handle = handle };
+
+/* ---- the world outside ---- */
+
+const uint64_t runs_at_once = 200, runs_compared = 100;
+const char *const program_name = "simulator", *const program_words = "";
+
+void outside_open(void)
+{
+	plans = (struct plans){ .count = 0 };
+	world.log_count = LOGS_OF_ONE;
+	world.group_count = 1;
+	world.kills_most = INT_MAX;
+	world.actor_count = once_in(6) ? 1 : 2 + (int)chance(2);
+	for (int i = 0; i < world.actor_count; i++) {
+		world.actors[i].service = &simulated_service;
+		snprintf(world.actors[i].name, sizeof(world.actors[i].name), "w%d", i);
+	}
+	plans_make();
+	world.faults_group = -1;
+	world.faults_left = chance(14);
+	world.faults_every = 20 + chance(150);
+}
+
+bool outside_begun(void)
+{
+	return true;
+}
+
+bool outside_done(void)
+{
+	return plans.sent == plans.count;
+}
+
+void outside_send(void)
+{
+	if (plans.sent < plans.count && once_in(20))
+		plan_send();
+}
+
+void outside_look(enum log log, int32_t partition, const struct entry *entry)
+{
+	(void)log, (void)partition, (void)entry;
+}

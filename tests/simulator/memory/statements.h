@@ -2,7 +2,7 @@
 #ifndef AFTERCARE_TESTS_SIMULATOR_STATEMENTS_H
 #define AFTERCARE_TESTS_SIMULATOR_STATEMENTS_H
 
-#include "tests/simulator/simulator.h"
+#include "tests/simulator/memory/store.h"
 
 /* The session waits for the end of the holder's transaction, or is told that there is a deadlock. */
 void statement_wait(struct session *session, struct session *holder);
