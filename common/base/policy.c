@@ -16,7 +16,7 @@ bool policies_clash(const struct policy *a, const struct policy *b, const struct
 {
 	struct str path;
 
-	return !str_eq(a->id, b->id) && str_eq(a->family, b->family) && a->rank == b->rank &&
+	return !a->statutory && !b->statutory && !str_eq(a->id, b->id) && str_eq(a->family, b->family) && a->rank == b->rank &&
 	       !match_never(&a->applies, &b->applies, attributes, &path);
 }
 

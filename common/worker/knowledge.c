@@ -272,7 +272,8 @@ static struct str policy_family(const struct policy *policy)
 static size_t force_add(const struct policy **list, size_t count, const struct policy *policy)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!str_eq(policy_family(list[i]), policy_family(policy)))
+		/* The law is nobody's exception: it only tightens, whatever is more specific (C237). */
+		if (!str_eq(policy_family(list[i]), policy_family(policy)) || list[i]->statutory || policy->statutory)
 			continue;
 		if (list[i]->rank >= policy->rank)
 			return count;

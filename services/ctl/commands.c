@@ -85,6 +85,20 @@ static const char policy_show_help[] =
 	"Without @VERSION the version in force now, else the newest. Prints the document as it was loaded, blanks filled in, so that it\n"
 	"can be edited and loaded as the next version; --steps tells who did what with it and when; --json gives both.\n";
 
+static const char policy_diff_help[] =
+	"What changes from A to B, in the words of the regulation: \"clock response (kind fault, severity urgent): within PT2H → PT1H\".\n"
+	"Each is a FILE, NAME@VERSION, or NAME (the version in force, else the newest). Notes are left out. --json gives a line each,\n"
+	"with the place in A (of what is new: in B).\n\n"
+	"Exit status: 0 they say the same; 1 they differ; 2 something could not be read.\n";
+
+static const char policy_explain_help[] =
+	"Which policies and versions a ticket stands under, and why: what their applies.match asks for, and what the ticket has of it.\n"
+	"Then for each clock where its number comes from: policy, version and the place in its document. --json for programs.\n";
+
+static const char policy_standard_help[] =
+	"The published service standard, in Markdown: who is served when, and within what time, generated from the versions that are in\n"
+	"force now, which are what the watchdog uses. --language zh-CN or en; without it, that of the terminal.\n";
+
 static const char policy_review_help[] =
 	"Notes that somebody of the directory has reviewed a draft. A policy whose \"approval\" names several (\"department\",\n"
 	"\"management\") must be reviewed before it can be approved.\n";
@@ -120,6 +134,10 @@ const struct command commands[] = {
 	{ "policy list", "[--json]", "the versions, their state and since when", ctl_policy_list, policy_list_help },
 	{ "policy show", "NAME[@VERSION] [--steps] [--json]", "the text of a version, or what became of it", ctl_policy_show,
 	  policy_show_help },
+	{ "policy diff", "A B [--json]", "what changes from one version or file to another", ctl_policy_diff, policy_diff_help },
+	{ "policy explain", "TICKET [--json]", "why a ticket stands under its policies, where its clocks come from", ctl_policy_explain,
+	  policy_explain_help },
+	{ "policy standard", "[--language zh-CN|en]", "the service standard, as a document", ctl_policy_standard, policy_standard_help },
 	{ "policy review", "NAME@VERSION --by PERSON", "a draft has been reviewed", ctl_policy_review, policy_review_help },
 	{ "policy approve", "NAME@VERSION --by PERSON [--effective-from DATE]", "a version is approved, and in force from its date",
 	  ctl_policy_approve, policy_approve_help },

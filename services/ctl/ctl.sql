@@ -104,3 +104,17 @@ insert into reporting.republish (tickets) values (case when $1::bool then null e
 -- name: republish_progress
 select (select count(*) from reporting.lane), count(*) filter (where done), coalesce(sum(count), 0)::int8
   from reporting.republished where request = $1::int8
+
+-- name: policy_ticket
+select t.ticket, t.lane, t.kind, t.severity, t.mode, t.channel, t.state, t.received_at, t.policies, t.data
+  from intake.ticket i join routing.ticket t on t.lane = i.lane and t.ticket = i.ticket
+ where starts_with(i.ticket, upper($1::text)) order by i.ticket limit 2
+
+-- name: policy_ticket_clocks
+select policy, version, name, rule, state, started_at, due_at, calendar, calendar_version
+  from sla.clock where lane = $1::int4 and ticket = $2::text order by started_at, clock_id
+
+-- Of each policy the version in force at that time.
+-- name: policy_in_force
+select distinct on (name) name || '@' || version from policy.version
+ where type = 'policy' and state = 'approved' and effective_from <= $1::timestamptz order by name, effective_from desc, version desc

@@ -154,6 +154,20 @@ static bool due_of(const struct sla_case *c, uint32_t policy, int32_t r, const s
 	return false;
 }
 
+/* What a statutory policy sets for a clock of this name, no later than its own clock's due (C237): the earlier of both counts. */
+static instant tightened(const struct sla_case *c, uint32_t policy, int32_t r, instant due)
+{
+	struct str name = c->policies[policy]->clocks[r].name;
+
+	for (size_t i = 0; i < c->clock_count && !c->policies[policy]->statutory; i++) {
+		const struct sla_clock *clock = &c->clocks[i];
+
+		if (c->policies[clock->policy]->statutory && str_eq(clock->name, name) && sla_is_active(clock->state) && clock->due_at < due)
+			due = clock->due_at;
+	}
+	return due;
+}
+
 /* When a clock of this rule starts: its start event, or later its latest restart. */
 static bool start_of(const struct sla_case *c, uint32_t policy, int32_t r, struct sla_happening *ret, bool *ret_again)
 {
@@ -224,7 +238,7 @@ static void move(struct sla_case *c, const struct sla_event *event, struct sla_c
 	if (!due_of(c, clock->policy, r, calendar, &start_at, &due))
 		return;
 	if (due != SLA_NEVER)
-		due = calendar_due(calendar, due, clock->paused_us);
+		due = tightened(c, clock->policy, r, calendar_due(calendar, due, clock->paused_us));
 	if (clock->rule != r) {
 		clock->rule = r;
 		clock->calendar = calendar;
@@ -304,7 +318,7 @@ static void settle(struct sla_case *c, const struct sla_event *event, const stru
 	if (!due_of(c, policy, r, plans[r].calendar, &from, &due))
 		return;
 	if (make_room(c, event, policy, regulation->clocks[r].name, from.revision, now))
-		start(c, event, policy, r, &from, due);
+		start(c, event, policy, r, &from, tightened(c, policy, r, due));
 }
 
 /* ---- passes ---- */
@@ -372,10 +386,14 @@ void sla_pass(struct sla_case *c, const struct sla_event *event, const struct va
 	bool open = state_is_open(c->ticket->state);
 
 	sla_remember(c, event, vector, now);
-	for (uint32_t p = 0; open && p < c->policy_count; p++)
-		for (uint32_t r = 0; r < c->policies[p]->clock_count; r++)
+	/* The statutory ones first: they bound the others. */
+	for (uint32_t i = 0; open && i < 2 * c->policy_count; i++) {
+		uint32_t p = i % (uint32_t)c->policy_count;
+
+		for (uint32_t r = 0; c->policies[p]->statutory == (i < c->policy_count) && r < c->policies[p]->clock_count; r++)
 			if (c->plans[p]->rules[r].group == r && c->policies[p]->clocks[r].desk == c->desk)
 				settle(c, event, vector, now, p, r);
+	}
 	for (size_t i = 0; i < c->clock_count; i++) {
 		struct sla_clock *clock = &c->clocks[i];
 

@@ -279,6 +279,69 @@ static void scenario_C044_the_most_specific_of_a_family_speaks(void **state)
 	}
 }
 
+/* The law is stricter than the company: its limit is the due time of the company's clock too. No more specific policy of its family
+ * switches it off. */
+static void scenario_C237_of_the_law_and_the_company_the_stricter_is_the_due_time(void **state)
+{
+	struct desk *desk = *state;
+	const char *tag = desk_unique(desk, "law"), *law = desk_text(desk, "%s.statute", tag), *ticket;
+	const struct record *first, *second;
+
+	scene_needs_stack(desk);
+	load_document(desk, law, 1,
+		      desk_text(desk, "\"statutory\": true, \"family\": \"%s\", \"effective_from\": \"2020-01-01\", \"applies\": {\"match\": {\"tags\": \"%s\"}}",
+				tag, tag), "PT4H", true);
+	load_document(desk, tag, 1,
+		      desk_text(desk, "\"family\": \"%s\", \"effective_from\": \"2020-01-01\", \"applies\": {\"match\": {\"tags\": \"%s\", \"severity\": \"general\"}}",
+				tag, tag), "PT40H", true);
+	ticket = scene_assigned(desk, 0, desk_text(desk, "{'tags': ['%s']}", tag));
+	first = contact_started(desk, ticket, 1);
+	second = contact_started(desk, ticket, 2);
+	assert_string_not_equal(record_text(first, "policy.id"), record_text(second, "policy.id"));
+	assert_int_equal(record_time(first, "due_at") - record_time(first, "started_at"), 4 * HOUR);
+	assert_int_equal(record_time(second, "due_at") - record_time(second, "started_at"), 4 * HOUR);
+	scene_do(desk, ticket, "staff.contacted", scene_cast(desk)->engineer, 0, NULL);
+	desk_settle(desk);
+	scene_count_is(desk, ticket, "sla.breached", 0);
+}
+
+/* C233: what is published is what the watchdog uses; and a ticket's clocks tell where they come from. */
+static void scenario_C233_the_standard_is_what_the_watchdog_uses(void **state)
+{
+	struct desk *desk = *state;
+	const char *policy = desk_unique(desk, "standard"), *tags = desk_text(desk, "{'tags': ['%s']}", policy), *said, *ticket;
+	const char *other = desk_unique(desk, "elsewhere");
+
+	scene_needs_stack(desk);
+	load(desk, policy, 1, policy, "PT4H", "2020-01-01", true);
+	load(desk, other, 1, other, "PT9H", "2020-01-01", true);
+	ticket = scene_assigned(desk, 0, tags);
+	scene_text_is(desk, contact_started(desk, ticket, 1), "limit", "PT4H");
+	said = strstr(CTL(desk, 0, "standard", "--language", "zh-CN"), policy);
+	assert_non_null(said);
+	says(desk, said, "第 1 版");
+	says(desk, said, "| 联系客户 | 全部 | 派工 | 联系客户 | 4 小时 | 24x7 |");
+	load(desk, policy, 2, policy, "PT3H", "2021-01-01", true);
+	said = strstr(CTL(desk, 0, "standard", "--language", "en"), policy);
+	assert_non_null(said);
+	says(desk, said, "version 2");
+	said = desk_text(desk, "%.*s", (int)(strstr(said, "\n## ") ? strstr(said, "\n## ") - said : (long)strlen(said)), said);
+	says(desk, said, "| contact | all | assignment | contact with the customer | 3 h | 24x7 |");
+	assert_null(strstr(said, "4 h"));
+	scene_text_is(desk, contact_started(desk, scene_assigned(desk, 0, tags), 1), "limit", "PT3H");
+
+	says(desk, CTL(desk, 1, "diff", desk_text(desk, "%s@1", policy), policy),
+	     "clock contact: within PT4H → PT3H (shorter)");
+	assert_int_equal(stack_ctl(desk_stack(desk), NULL, (const char *const[]){ "policy", "diff", policy, policy, NULL }), 0);
+	said = CTL(desk, 0, "explain", ticket);
+	says(desk, said, desk_text(desk, "%s version 1, by kind, in force from", policy));
+	says(desk, said, desk_text(desk, "tags %s (the ticket has [\"%s\"])", policy, policy));
+	says(desk, said, desk_text(desk, "%s version 1: its condition did not hold", other));
+	says(desk, said, desk_text(desk, "= PT4H after assigned"));
+	says(desk, said, desk_text(desk, "%s version 1, /clocks/0/limit", policy));
+	says(desk, CTL(desk, 0, "explain", ticket, "--json"), "\"pointer\":\"/clocks/0/limit\"");
+}
+
 static void scenario_versions_are_immutable(void **state)
 {
 	struct desk *desk = *state;
@@ -328,6 +391,8 @@ int main(void)
 		SCENARIO(scenario_C236_an_abolished_version_leaves_the_one_before_it_in_force),
 		SCENARIO(scenario_C236_a_version_that_is_to_come_is_not_used_yet),
 		SCENARIO(scenario_C044_the_most_specific_of_a_family_speaks),
+		SCENARIO(scenario_C237_of_the_law_and_the_company_the_stricter_is_the_due_time),
+		SCENARIO(scenario_C233_the_standard_is_what_the_watchdog_uses),
 		SCENARIO(scenario_versions_are_immutable),
 		SCENARIO(scenario_D03_a_new_engineers_contact_clock_is_a_new_one),
 	};

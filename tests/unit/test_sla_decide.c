@@ -171,6 +171,27 @@ static void test_two_policies(void **state)
 	     { "closed", 5 * H, 0, "state=closed", "cancelled graded/response/1 closed" });
 }
 
+/* C237: of a company's limit and a statutory one of that name the earlier is the due time of both; the law never loosens one. */
+static void test_statutory(void **state)
+{
+	struct policy law = other;
+
+	(void)state;
+	law.statutory = true;
+	PLAY(&graded, &law,
+	     { "registered", 0, 0, "severity=general", "started other/response/1 0-14400; started graded/response/1 0-14400" },
+	     { "replied", 5 * H, 0, "", "breached graded/response/1 due 14400 at 18000; met graded/response/1 at 18000 late 3600" });
+	PLAY(&graded, &law,
+	     { "registered", 0, 0, "severity=urgent", "started other/response/1 0-14400; started graded/response/1 0-7200" },
+	     { "replied", 1 * H, 0, "", "met graded/response/1 at 3600" });
+	/* A regrade: the law's bound stays; without it the company's own limit counts again. */
+	PLAY(&law, &graded,
+	     { "registered", 0, 0, "severity=urgent", "started other/response/1 0-14400; started graded/response/1 0-7200" },
+	     { "classified", 1 * H, 0, "severity=general", "rescheduled graded/response/1 due 14400 reclassified" },
+	     { "arrived", 2 * H, 0, "", "cancelled other/response/1 arrived" },
+	     { "worked", 3 * H, 0, "", "rescheduled graded/response/1 due 86400 worked" });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_regrade),
 		cmocka_unit_test(test_regrade_to_another_start_and_stop),
 		cmocka_unit_test(test_two_policies),
+		cmocka_unit_test(test_statutory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
