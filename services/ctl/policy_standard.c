@@ -101,7 +101,10 @@ static void put_limit(struct standard *standard, const struct clock_rule *clock,
 		put(standard, ticket_limit(&standard->view, clock->limit.text));
 	else if (event)
 		buf_format(&standard->out, word(standard, "at the time agreed (%s)", "按约定时间(%s)"), event);
-	else {
+	else if (json_is_integer(json_object_get(limit, "count"))) {
+		buf_format(&standard->out, "%lld ", (long long)json_integer_value(json_object_get(limit, "count")));
+		put(standard, ticket_word(&standard->view, str_of(json_string_value(json_object_get(limit, "of")))));
+	} else {
 		char *raw = json_dumps(limit, JSON_COMPACT | JSON_ENCODE_ANY);
 
 		put(standard, str_of(raw ? raw : ""));
@@ -177,9 +180,7 @@ static bool put_policy(struct standard *standard, const struct policy_stored *st
 		put(standard, title.n ? title : policy->id);
 		buf_format(&standard->out, word(standard, "\n\n`%.*s` version %d, in force from %.*s%s\n\n", "\n\n`%.*s` 第 %d 版,自 %.*s 起施行%s\n\n"),
 			   STR_ARG(policy->id), policy->version,
-			   STR_ARG(instant_format_date(policy->effective_from > stored->effective_from ? policy->effective_from :
-										       stored->effective_from,
-						       policy->zone_offset_us, from)),
+			   STR_ARG(instant_format_date(stored->effective_from, policy->zone_offset_us, from)),
 			   policy->statutory ? word(standard, ", statutory", ",法定要求") : "");
 		buf_z(&standard->out, word(standard, "* For: ", "* 适用:"));
 		put_match(standard, json_object_get(json_object_get(document, "applies"), "match"));

@@ -99,7 +99,8 @@ static const struct {
 	{ "resolved", "已解决" }, { "survey", "满意度调查" }, { "owner", "机主" }, { "none", "无" }, { "running", "计时中" },
 	{ "paused", "暂停" },
 	{ "breached", "超时" }, { "met", "达标" }, { "corrected", "已更正" }, { "reached", "已接通" }, { "parts", "配件" },
-	{ "decision", "决定" },
+	{ "decision", "决定" }, { "solution", "解决方案" }, { "answer_rings", "电话接听" }, { "rings", "声" }, { "promise", "承诺" },
+	{ "first_reply", "初步回复" }, { "first_line", "首次处理" }, { "verify", "核实" },
 };
 
 struct str ticket_word(const struct ticket_view *view, struct str code)
