@@ -72,7 +72,7 @@ UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
 OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: FORCE all help tests simulate fault-tests faults check check-unit layers mutate demo screenshot model bench clean distclean install-packages
+.PHONY: FORCE all help tests simulate fault-tests faults extremes check check-unit layers mutate demo screenshot model bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -90,6 +90,7 @@ help:
 ##                         load (FAULT_NODES=N kills)
 ## make mutate             takes each rule of the protocol out and shows the test that then fails (RULES="t-apart flaw-d": these;
 ##                         RESUME=1: goes on where the last run was broken off)
+## make extremes           claims at the edge of what their schemas take: what PostgreSQL cannot hold never gets there (CLAIMS=N)
 ## make bench              speed and size on this machine, on real Kafka; POISON=1: intake with 1 % of poison against none
 ## make simulate           exactly once, on a simulated bus, database and clock: SEEDS=N runs, or SEED=n shows one
 ##                         STORE=postgres: all services, on a real PostgreSQL
@@ -189,6 +190,9 @@ layers: all
 
 check:
 	@tests/check.sh
+
+extremes: all
+	@tests/fault/extremes.py
 
 mutate:
 	@$(MAKE) -s VARIANT=mutants all $$(tests/mutate/run.sh --programs $(RULES))

@@ -51,7 +51,7 @@ fresh() {
 # Starts intake on what `load fill` left in the topic, waits until all is published; sets pid, seconds, rate and the CPU seconds
 # per 100,000: cpu_daemon, cpu_postgres, cpu_broker.
 drain() {
-	$stack start intake >/dev/null
+	$stack start intake >/dev/null || die "intake does not become ready: see $dir/log"
 	local postgres broker_pid c0 p0 b0 t0 t1 first done_events
 	pid=$(pid_of intake) postgres=$(pid_of postgres) broker_pid=$(pid_of broker)
 	c0=$(cpu "$pid") p0=$(cpu_family "$postgres") b0=$(cpu "$broker_pid") t0=$(date +%s.%N)
