@@ -1,9 +1,10 @@
 /* Which items the database refuses: batches are halved until they stand alone; these become dead letters, the others take effect.
  *
  * What passes is committed at once, so that only refused tries are work for nothing. Where one poison was there may be more: a
- * source that had some goes on in narrower transactions, which each success doubles (one in a hundred: about 60 items, and four
- * times the work of clean input; one by one it was forty times). Must never make a dead letter of an item that was not tried
- * alone, unless it was named: a repeat that another process has just taken is refused too, and tried again it passes. */
+ * source that had some goes on in narrower transactions, which each success doubles (one in a hundred: about 60 items). That still
+ * costs a multiple of clean input, since every culprit takes some refused tries: what the database cannot hold belongs refused
+ * before it. Must never make a dead letter of an item that was not tried alone, unless it was named: a repeat that another
+ * process has just taken is refused too, and tried again it passes. */
 #include "common/worker/inner.h"
 
 #include <string.h>

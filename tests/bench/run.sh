@@ -24,7 +24,15 @@ trap 'exit 130' INT TERM
 sql() { psql -AtXq "$AFTERCARE_DATABASE" -c "$1"; }
 pid_of() { $stack status --json | tr '{' '\n' | sed -n "s/.*\"name\": *\"$1\".*\"pid\": *\([0-9]*\).*/\1/p"; }
 daemons() { $stack status --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | grep -vxE 'postgres|broker'; }
-metric() { curl -s "$1" | sed -n "s/^$2{.*} //p"; }
+# A daemon in the middle of long work may answer late, or not this time.
+metric() {
+	local value="" tries
+	for tries in 1 2 3 4 5 6 7 8 9 10; do
+		value=$(curl -s "$1" | sed -n "s/^$2{.*} //p") && [ -n "$value" ] && break
+		read -rt 0.5 <> <(:) || true
+	done
+	echo "${value:-0}"
+}
 # CPU seconds of a process / of a process and all its children.
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) / hz }' "/proc/$1/stat"; }
 cpu_family() {
