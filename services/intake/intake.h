@@ -106,6 +106,10 @@ struct customer {
 	struct related *tickets;       /* open ones */
 	size_t count;
 };
+/* What the directory says of a customer that regulations look at; absent: it does not say. */
+struct profile {
+	struct str grade, region, advisor, language;
+};
 struct memory {
 	struct table seen;             /* idents of claims taken, in the database or in this batch */
 	struct table tickets;          /* id -> known[] */
@@ -116,6 +120,8 @@ struct memory {
 	struct table by_id, by_serial, by_model;    /* -> installations[] */
 	struct installation *installations;
 	size_t installation_count;
+	struct table profiles;         /* customer id -> profile[] */
+	struct profile *profile;
 };
 /* The key of by_model. */
 struct str intake_model_key(const struct request *request, struct arena *arena);
@@ -176,7 +182,15 @@ struct registration {
 	const struct related *related;
 	size_t related_count;
 	const char *const *written;    /* members of the claim's data that give way to ours */
+	const struct profile *profile; /* NULL: the directory does not know the customer */
 };
+
+/* ---- intake_profile.c: customers as the directory has them ---- */
+struct profile intake_profile_read(struct str data, struct arena *scratch, struct arena *arena);
+/* The company's word on its customers counts more than what a request says of itself. */
+void intake_profile_lay(const struct profile *profile, const struct attributes *attributes, struct value *vector);
+/* The member "customer" of ticket.registered: the request's, with what the directory says laid upon it. */
+void intake_profile_write(struct writer *writer, const struct profile *profile, const struct doc *doc);
 /* Bodies of ticket.registered and ticket.incomplete, appended to buf. */
 void intake_encode_registered(struct buf *buf, const struct registration *registration, const struct item *item, instant now,
 			      struct arena *arena);
@@ -185,8 +199,8 @@ void intake_encode_incomplete(struct buf *buf, const struct registration *regist
 void intake_encode_call(struct buf *buf, const struct claim *claim, struct str ticket, instant at, instant now,
 			struct arena *arena);
 void intake_encode_effective(struct buf *buf, const struct approval *approval, instant at, instant now);
-/* Everything that intake writes itself into ticket.registered; heap, freed by the caller. */
-const char *const *intake_written_members(void);
+/* Everything that intake writes itself into ticket.registered, and `also` (NULL: nothing more); heap, freed by the caller. */
+const char *const *intake_written_members(const char *also);
 /* Queues the copy of a claim: to its ticket's lane, else to the desk. */
 void intake_emit_copy(struct batch *batch, struct claim *claim);
 /* A null body: what its key names is gone. */
@@ -227,7 +241,7 @@ bool intake_wants(struct str name);
 struct intake {
 	struct schema_set *schemas;
 	struct knowledge *knowledge;
-	const char *const *written;
+	const char *const *written, *const *written_profile;   /* the latter for customers that the directory knows */
 	struct claim_type *types;      /* by hash of the name; name absent: free */
 	size_t type_count;
 	struct arena names;            /* of the types */

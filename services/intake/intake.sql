@@ -13,6 +13,9 @@ select k.customer, t.ticket
   from unnest($1::text[]) k(customer)
  cross join lateral (select ticket from ticket where customer = k.customer and open limit 100) t
 
+-- name: intake_find_customers
+select id, data from directory.entity where kind = 'customer' and id = any($1::text[]) and not deleted and data is not null
+
 -- name: intake_find_installations
 select installation, installation, customer, product, accepted_on, sold_by, manufacturer_months, quality_grade
   from directory.installation

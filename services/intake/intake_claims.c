@@ -132,16 +132,26 @@ static const struct installation *find_owner(const struct flow *flow, const stru
 	return installation_owned(request->customer_id, found[0], found[1], found[2]);
 }
 
+static const struct profile *find_profile(const struct flow *flow, const struct request *request)
+{
+	const struct memory *memory = &flow->memory;
+	const uint32_t *place = memory->profiles.slots ? intake_table_find(&memory->profiles, request->customer_id) : NULL;
+
+	return place ? &memory->profile[*place] : NULL;
+}
+
 /* The policies of a ticket as it stands; *ret_vector is what they were chosen by. */
 static size_t in_force(const struct flow *flow, const struct claim *claim, const struct ticket *ticket,
-		       const struct findings *findings, const struct policy **ret_policies, struct value **ret_vector)
+		       const struct registration *registration, const struct policy **ret_policies, struct value **ret_vector)
 {
 	struct knowledge *knowledge = flow->intake->knowledge;
 	const struct attributes *attributes = knowledge_attributes(knowledge);
 
 	*ret_vector = arena_copy(flow->batch->arena, knowledge_vector(knowledge, flow->batch, ticket, claim->item, NULL),
 				 (attributes->count + 1) * sizeof(**ret_vector));
-	findings_lay(findings, attributes, *ret_vector);
+	findings_lay(registration->findings, attributes, *ret_vector);
+	if (registration->profile)
+		intake_profile_lay(registration->profile, attributes, *ret_vector);
 	return knowledge_in_force(knowledge, ticket->received_at, *ret_vector, flow->batch->now, ret_policies);
 }
 
@@ -191,11 +201,14 @@ static enum outcome open_ticket(struct flow *flow, struct claim *claim, struct f
 	fill_ticket(flow, claim, &ticket);
 	findings.installation = find_owner(flow, request);
 	ticket.kind = intake_kind(request->kind, flow->lifecycle, NULL, 0, &registration.kind_unknown);
-	count = in_force(flow, claim, &ticket, &findings, policies, &vector);
+	registration.profile = find_profile(flow, request);
+	if (registration.profile)
+		registration.written = flow->intake->written_profile;
+	count = in_force(flow, claim, &ticket, &registration, policies, &vector);
 	kind = intake_kind(request->kind, flow->lifecycle, policies, count, &registration.kind_unknown);
 	if (registration.kind_unknown && count > 0 && !str_eq(kind, ticket.kind)) {
 		ticket.kind = kind;
-		count = in_force(flow, claim, &ticket, &findings, policies, &vector);
+		count = in_force(flow, claim, &ticket, &registration, policies, &vector);
 	}
 	if (!intake_channel_open(request->channel, flow->lifecycle, policies, count)) {
 		(void)fault_reject(fault, REASON_CHANNEL_UNKNOWN, "at /channel: %.*s is no channel that is open here",
@@ -292,13 +305,14 @@ static bool message_channel_open(struct flow *flow, struct claim *claim)
 	struct ticket ticket = { .id = claim->id, .received_at = flow->batch->now };
 	struct str channel = doc_get(&event->doc, "channel", flow->batch->arena);
 	const struct findings nothing = { 0 };
+	const struct registration unknown = { .ticket = &ticket, .findings = &nothing };
 	struct value *vector;
 	size_t count;
 
 	if (!channel.p || !flow->lifecycle || !str_is(str_of(flow->batch->topic), TOPIC_INBOUND) ||
 	    strings_contain(flow->lifecycle->channels, channel))
 		return true;
-	count = in_force(flow, claim, &ticket, &nothing, policies, &vector);
+	count = in_force(flow, claim, &ticket, &unknown, policies, &vector);
 	return intake_channel_open(channel, flow->lifecycle, policies, count);
 }
 

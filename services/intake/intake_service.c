@@ -16,7 +16,8 @@ static enum verdict intake_open(struct worker *worker, const void *conf, void **
 		return verdict;
 	}
 	intake->knowledge = knowledge_new();
-	intake->written = intake_written_members();
+	intake->written = intake_written_members(NULL);
+	intake->written_profile = intake_written_members("customer");
 	*ret_state = intake;
 	return OK;
 }
@@ -30,6 +31,7 @@ static void intake_close(void *state)
 	knowledge_free(intake->knowledge);
 	schema_free(intake->schemas);
 	mem_free((void *)(uintptr_t)intake->written);
+	mem_free((void *)(uintptr_t)intake->written_profile);
 	mem_free(intake->types);
 	arena_done(&intake->names);
 	buf_done(&intake->body);

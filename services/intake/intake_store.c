@@ -254,13 +254,42 @@ static void read_approvals(struct batch *batch, size_t result, const struct clai
 	}
 }
 
+/* The customers that requests name by id. */
+static bool queue_profiles(struct batch *batch, const struct claim *claims, size_t count)
+{
+	struct db_params params = params_new(batch);
+	struct str *ids = arena_alloc(batch->arena, (count + 1) * sizeof(*ids));
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (claims[i].request && claims[i].request->customer_id.p)
+			ids[n++] = claims[i].request->customer_id;
+	if (n == 0)
+		return false;
+	db_text_array(&params, ids, n);
+	db_queue(batch->db, "intake_find_customers", &params);
+	return true;
+}
+
+static void read_profiles(struct batch *batch, size_t result, struct memory *memory)
+{
+	const struct db_result *rows = db_result(batch->db, result);
+
+	memory->profile = arena_alloc(batch->arena, (db_rows(rows) + 1) * sizeof(*memory->profile));
+	intake_table_init(&memory->profiles, db_rows(rows), batch->arena);
+	for (size_t i = 0; i < db_rows(rows); i++) {
+		memory->profile[i] = intake_profile_read(db_get_text(rows, i, 1), batch->arena, batch->arena);
+		intake_table_put(&memory->profiles, keep(batch, rows, i, 0), (uint32_t)i);
+	}
+}
+
 enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t count, struct memory *ret_memory,
 			 struct fault *fault)
 {
 	struct memory memory = { 0 };
 	size_t next = 2;
 	unsigned asked;
-	bool related, approvals;
+	bool related, approvals, profiles;
 	enum verdict verdict;
 
 	intake_queue_seen(batch, claims, count);
@@ -268,6 +297,7 @@ enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t
 	related = queue_customers(batch, claims, count, &memory);
 	asked = queue_installations(batch, claims, count);
 	approvals = queue_approvals(batch, claims, count);
+	profiles = queue_profiles(batch, claims, count);
 	verdict = db_sync(batch->db, fault);
 	if (verdict != OK)
 		return verdict;
@@ -278,7 +308,9 @@ enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t
 	read_installations(batch, next, asked, &memory);
 	next += (asked & 1u) + (asked >> 1 & 1u) + (asked >> 2 & 1u);
 	if (approvals)
-		read_approvals(batch, next, claims);
+		read_approvals(batch, next++, claims);
+	if (profiles)
+		read_profiles(batch, next, &memory);
 	*ret_memory = memory;
 	return OK;
 }

@@ -207,7 +207,7 @@ void intake_decode(struct claim *claim, struct item *item, const struct claim_ty
 
 /* ---- out ---- */
 
-const char *const *intake_written_members(void)
+const char *const *intake_written_members(const char *also)
 {
 	static const char *const ours[] = { "received_at", "severity", "entitlement", "review", "installation", "charge",
 		"missing", "related", "policies", "lifecycle", "kind_given", "needs_classification" };
@@ -216,9 +216,10 @@ const char *const *intake_written_members(void)
 
 	while (ticket_fact_members[base])
 		base++;
-	names = mem_zero((base + array_count(ours) + 1) * sizeof(*names));
+	names = mem_zero((base + array_count(ours) + 2) * sizeof(*names));
 	memcpy(names, ticket_fact_members, base * sizeof(*names));
 	memcpy(names + base, ours, sizeof(ours));
+	names[base + array_count(ours)] = also;
 	return names;
 }
 
@@ -284,6 +285,8 @@ void intake_encode_registered(struct buf *buf, const struct registration *regist
 		write_member(&writer, "kind_given", doc_get(&item->event.doc, "kind", arena));
 		write_member_bool(&writer, "needs_classification", true);
 	}
+	if (registration->profile)
+		intake_profile_write(&writer, registration->profile, &item->event.doc);
 	write_members_of(&writer, &item->event.doc, 0, registration->written);
 	write_close(&writer, '}');
 }
