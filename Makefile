@@ -56,6 +56,7 @@ BENCH     := $(wildcard tests/bench/*.c)
 SIMULATOR := $(wildcard tests/simulator/*.c)
 MEMORY    := $(wildcard tests/simulator/memory/*.c)
 POSTGRES  := $(wildcard tests/simulator/postgres/*.c)
+SOAK      := $(wildcard tests/soak/*.c)
 SUPPORT   := $(wildcard tests/support/*.c)
 EMBEDDED  := $(sort $(wildcard schemas/events/*.json schemas/*.json schemas/sql/*.sql services/*/*.sql common/*/*.sql \
                deploy/templates/*/*) $(if $(filter mutants,$(VARIANT)),build/mutants/rules.sql))
@@ -69,10 +70,10 @@ LIBRARY   := $(OUT)/libaftercare.a
 PROGRAMS  := $(foreach s,$(SERVICES),$(call program,$(s)))
 TOOLS     := $(if $(wildcard deploy/dev/supervisor.c),$(OUT)/bin/aftercare-supervisor) $(OUT)/bin/aftercare-demo
 UNIT_PROGRAMS  := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT))
-OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load
+OTHER_PROGRAMS := $(patsubst tests/%.c,$(OUT)/tests/%,$(INTEGRATION) $(SCENARIOS) $(FAULT)) $(OUT)/tests/load $(OUT)/tests/soak
 ALL_PARTS := $(foreach s,$(filter-out ctl devbroker,$(SERVICES)),$(call parts,$(s)))
 
-.PHONY: FORCE all help tests simulate fault-tests faults extremes check check-unit layers mutate demo screenshot model bench clean distclean install-packages
+.PHONY: FORCE all help tests simulate fault-tests faults extremes soak check check-unit layers mutate demo screenshot model bench clean distclean install-packages
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -88,6 +89,7 @@ help:
 ## make faults             every failpoint at its first five hits, each way of failing (FAULT_HITS=N, FAULT_POINTS=PREFIX,
 ##                         FAULT_ACTIONS="exit stop"; SANITIZED=1: with the sanitizers), then three nodes of Kafka killed under
 ##                         load (FAULT_NODES=N kills)
+## make soak               faults of every kind at random under load, on real Kafka, with a report: MINUTES=N or KILLS=N (SEED=N)
 ## make mutate             takes each rule of the protocol out and shows the test that then fails (RULES="t-apart flaw-d": these;
 ##                         RESUME=1: goes on where the last run was broken off)
 ## make extremes           claims at the edge of what their schemas take: what PostgreSQL cannot hold never gets there (CLAIMS=N)
@@ -161,6 +163,10 @@ $(OUT)/tests/fault/test_failpoints: $(OBJ)/tests/fault/test_failpoints.o $(call 
 	@mkdir -p $(@D)
 	$(call say,LINK  )
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
+$(OUT)/tests/soak: $(call objects,$(SOAK)) $(OUT)/libsupport.a $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK  )
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm
 $(OUT)/tests/load: $(call objects,$(BENCH)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK  )
@@ -223,6 +229,11 @@ faults: all $(OUT_plain)/tests/integration/test_cluster
 	tests/run.sh fault test_failpoints
 	@[ $(FAULT_NODES) = 0 ] || AFTERCARE_TEST_CLUSTER=$(FAULT_NODES) AFTERCARE_TEST_SECONDS=60 TEST_PATIENCE=7200 \
 	tests/run.sh integration test_cluster
+
+soak: all $(OUT)/tests/soak $(OUT)/tests/fault/check_history
+	@deploy/install-packages kafka && deploy/dev/kafka-fetch >/dev/null
+	@AFTERCARE_BIN=$(CURDIR)/$(OUT)/bin $(OUT)/tests/soak $(if $(MINUTES)$(KILLS),,--minutes 10) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(SOAK_OPTIONS)
 
 bench:
 	@tests/bench/run.sh

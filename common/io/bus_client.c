@@ -6,6 +6,7 @@
  * Logs are dropped: what matters comes as errors, and stderr belongs to the journal. */
 #define _GNU_SOURCE  /* pthread_clockjoin_np */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -197,6 +198,15 @@ static bool configure(rd_kafka_conf_t *conf, struct bus *bus, bool producer, str
 	       set_passes(conf, bus, fault);
 }
 
+static size_t queue_limit(const rd_kafka_t *handle)
+{
+	char text[32] = "";
+	size_t size = sizeof(text);
+
+	(void)rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)(uintptr_t)handle), "queue.buffering.max.messages", text, &size);
+	return strtoul(text, NULL, 10);
+}
+
 enum verdict bus_client_new(struct bus *bus, bool producer, struct client **ret_client, struct fault *fault)
 {
 	const uint64_t one = 1;
@@ -225,6 +235,8 @@ enum verdict bus_client_new(struct bus *bus, bool producer, struct client **ret_
 		(void)rd_kafka_poll_set_consumer(client->handle);
 	client->queue = producer ? rd_kafka_queue_get_main(client->handle) : rd_kafka_queue_get_consumer(client->handle);
 	rd_kafka_queue_io_event_enable(client->queue, bus->eventfd, &one, sizeof(one));
+	if (producer)
+		bus->queue_max = queue_limit(client->handle);
 	*ret_client = client;
 	return OK;
 }

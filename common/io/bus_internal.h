@@ -15,7 +15,18 @@
 struct receipt {
 	uint64_t tag;
 	int64_t seq;
+	struct outlet *outlet;
 	struct receipt *next;          /* of the free ones */
+};
+
+/* The producer's way into one partition (bus_outlet.c). */
+struct outlet {
+	char *topic;
+	int32_t partition;
+	bool open;                     /* the broker knows our producer here: it has acknowledged a message of it */
+	int64_t acked_at;
+	size_t under_way;              /* librdkafka has them */
+	struct held *first, **last;    /* wait until it is open */
 };
 
 /* One librdkafka instance with all that its threads may touch; dies with it and not with the bus. */
@@ -67,7 +78,10 @@ struct bus {
 	struct client *producer;
 	bool failed;                   /* the producer accepts nothing more */
 	char failure[300];
-	size_t outstanding;
+	size_t outstanding;            /* librdkafka has them, or they are held */
+	size_t held, queue_max;
+	struct outlet **outlets;
+	size_t outlet_count, outlet_capacity;
 	struct arena receipts;
 	struct receipt *free_receipts;
 
@@ -94,6 +108,21 @@ void bus_consumer_failed(struct bus *bus, rd_kafka_resp_err_t cause, const char 
 void bus_producer_failed(struct bus *bus, const char *format, ...) printf_like(2, 3);
 /* Throws the producer away with all that it holds. */
 void bus_producer_drop(struct bus *bus);
+/* Gives a message to librdkafka, which takes the headers over if it takes the message. */
+rd_kafka_resp_err_t bus_hand_over(struct bus *bus, struct outlet *outlet, struct str key, struct str value,
+				  rd_kafka_headers_t *headers, struct receipt *receipt) must_check;
+struct outlet *bus_outlet(struct bus *bus, const char *topic, int32_t partition);
+/* Whether the next message must be held: the first one is under way, or others are held. */
+bool bus_outlet_holds(struct outlet *outlet);
+/* Copies the texts and takes the headers over. */
+void bus_outlet_hold(struct bus *bus, struct outlet *outlet, struct str key, struct str value, rd_kafka_headers_t *headers,
+		     struct receipt *receipt);
+/* A message of it was delivered, or was not; what was held may go. */
+void bus_outlet_told(struct bus *bus, struct outlet *outlet, bool good);
+/* What was held while librdkafka's queue was full. */
+void bus_outlets_serve(struct bus *bus);
+/* The next producer is known to no broker; what is held is thrown away. */
+void bus_outlets_drop(struct bus *bus);
 /* Wakes up whoever polls the bus's fd. */
 void bus_ring(struct bus *bus);
 

@@ -3,13 +3,13 @@
  * One failure ends it. librdkafka raises a fatal error when a message fails for good (enable.gapless.guarantee), we
  * accept nothing more from the moment we hear of any failure, and the user publishes again from its durable watermark
  * with a new producer. What the old one still had under way is an unbroken run from before, which is harmless.
- * Must never drop a message to make room and never report one twice. */
+ * The first message in a partition goes alone (bus_outlet.c). Must never drop a message to make room and never report one twice. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/io/bus_internal.h"
 
-static struct receipt *receipt_new(struct bus *bus, uint64_t tag, int64_t seq)
+static struct receipt *receipt_new(struct bus *bus, struct outlet *outlet, uint64_t tag, int64_t seq)
 {
 	struct receipt *receipt = bus->free_receipts;
 
@@ -17,7 +17,7 @@ static struct receipt *receipt_new(struct bus *bus, uint64_t tag, int64_t seq)
 		bus->free_receipts = receipt->next;
 	else
 		receipt = arena_alloc(&bus->receipts, sizeof(*receipt));
-	*receipt = (struct receipt){ .tag = tag, .seq = seq };
+	*receipt = (struct receipt){ .tag = tag, .seq = seq, .outlet = outlet };
 	return receipt;
 }
 
@@ -54,6 +54,7 @@ void bus_on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void
 	receipt_free(bus, receipt);
 	if (error && RULE("r4-rebuild"))
 		bus_producer_failed(bus, "%s[%d]: %s", rd_kafka_topic_name(message->rkt), (int)message->partition, error);
+	bus_outlet_told(bus, told.outlet, !error);
 	if (bus->callbacks.delivered)
 		bus->callbacks.delivered(bus->callbacks.userdata, !error, told.tag, told.seq, error);
 }
@@ -61,6 +62,7 @@ void bus_on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void
 void bus_serve(struct bus *bus)
 {
 	rd_kafka_poll(bus->producer->handle, 0);
+	bus_outlets_serve(bus);
 	bus_look(bus);
 }
 
@@ -80,23 +82,41 @@ static void *borrowed(struct str s)
 	return (void *)(uintptr_t)s.p;
 }
 
+rd_kafka_resp_err_t bus_hand_over(struct bus *bus, struct outlet *outlet, struct str key, struct str value,
+				  rd_kafka_headers_t *headers, struct receipt *receipt)
+{
+	rd_kafka_resp_err_t error = rd_kafka_producev(bus->producer->handle, RD_KAFKA_V_TOPIC(outlet->topic),
+						      RD_KAFKA_V_PARTITION(outlet->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+						      RD_KAFKA_V_KEY(key.p, key.n), RD_KAFKA_V_VALUE(borrowed(value), value.n),
+						      RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(receipt), RD_KAFKA_V_END);
+
+	FAILPOINT("publish.handed_over");
+	outlet->under_way += !error;
+	return error;
+}
+
 enum verdict bus_produce(struct bus *bus, const char *topic, int32_t partition, struct str key, struct str value,
 			 const struct bus_header *headers, size_t header_count, uint64_t tag, int64_t seq,
 			 struct fault *fault)
 {
+	struct outlet *outlet;
 	rd_kafka_headers_t *made;
 	struct receipt *receipt;
-	rd_kafka_resp_err_t error;
+	rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+	bool hold;
 
 	if (bus->failed)
 		return fault_set(fault, FATAL, "kafka: the producer has failed: %s", bus->failure);
+	outlet = bus_outlet(bus, topic, partition);
+	hold = bus_outlet_holds(outlet);
+	if (hold && bus->outstanding >= bus->queue_max)
+		return fault_set(fault, RETRY, "kafka: the producer's queue is full");
 	made = make_headers(headers, header_count);
-	receipt = receipt_new(bus, tag, seq);
-	error = rd_kafka_producev(bus->producer->handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.p, key.n),
-				  RD_KAFKA_V_VALUE(borrowed(value), value.n), RD_KAFKA_V_HEADERS(made),
-				  RD_KAFKA_V_OPAQUE(receipt), RD_KAFKA_V_END);
-	FAILPOINT("publish.handed_over");
+	receipt = receipt_new(bus, outlet, tag, seq);
+	if (hold)
+		bus_outlet_hold(bus, outlet, key, value, made, receipt);
+	else
+		error = bus_hand_over(bus, outlet, key, value, made, receipt);
 	if (!error) {
 		bus->outstanding++;
 		return OK;
@@ -125,6 +145,7 @@ void bus_producer_drop(struct bus *bus)
 	/* Nothing of it is polled any more, so no report can arrive and its receipts can go. */
 	(void)rd_kafka_purge(old->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 	bus_client_retire(bus, old);
+	bus_outlets_drop(bus);
 	arena_reset(&bus->receipts);
 	bus->free_receipts = NULL;
 	bus->outstanding = 0;
@@ -156,6 +177,7 @@ bool bus_flush(struct bus *bus, int limit_ms)
 		if (left <= 0)
 			break;
 		rd_kafka_poll(bus->producer->handle, left < 20 ? (int)left : 20);
+		bus_outlets_serve(bus);
 	}
 	bus_look(bus);
 	return bus->outstanding == 0;

@@ -66,6 +66,7 @@ static int tell(const struct history *history, const struct options *options)
 	if (options->json) {
 		json_t *all = report_json(&report);
 
+		json_object_set_new(all, "records", json_integer((json_int_t)history->record_count));
 		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
 		putchar('\n');
 		json_decref(all);

@@ -10,10 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "tests/support/desk_inner.h"
 
 const char *const desk_topic_names[DESK_TOPICS_ALL] = {
@@ -111,7 +107,7 @@ int32_t desk_partitions(rd_kafka_t *client, const char *topic)
 	return count;
 }
 
-static bool assign(struct desk *desk)
+static bool assign(struct desk *desk, bool at_end)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(64);
 	bool good = true;
@@ -122,12 +118,16 @@ static bool assign(struct desk *desk)
 		for (int32_t i = 0; i < desk->partitions[topic]; i++)
 			rd_kafka_topic_partition_list_add(list, desk_topic_names[topic], i)->offset = RD_KAFKA_OFFSET_BEGINNING;
 	}
+	if (good && at_end) {
+		good = desk_ends(desk->consumer, list);
+		desk->begin = rd_kafka_topic_partition_list_copy(list);
+	}
 	good = good && rd_kafka_assign(desk->consumer, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
 	rd_kafka_topic_partition_list_destroy(list);
 	return good;
 }
 
-struct desk *desk_open(const struct stack *stack)
+static struct desk *open_at(const struct stack *stack, bool at_end)
 {
 	struct desk *desk = calloc(1, sizeof(*desk));
 
@@ -137,13 +137,23 @@ struct desk *desk_open(const struct stack *stack)
 	desk->topics = json_object();
 	desk->consumer = desk_client(stack->brokers, RD_KAFKA_CONSUMER, desk->run);
 	desk->producer = desk_client(stack->brokers, RD_KAFKA_PRODUCER, desk->run);
-	if (!desk->consumer || !desk->producer || !assign(desk)) {
+	if (!desk->consumer || !desk->producer || !assign(desk, at_end)) {
 		fprintf(stderr, "desk: no way to the topics at %s\n", stack->brokers);
 		desk_close(desk);
 		return NULL;
 	}
 	rd_kafka_poll_set_consumer(desk->consumer);
 	return desk;
+}
+
+struct desk *desk_open(const struct stack *stack)
+{
+	return open_at(stack, false);
+}
+
+struct desk *desk_open_at_end(const struct stack *stack)
+{
+	return open_at(stack, true);
 }
 
 void desk_close(struct desk *desk)
@@ -156,6 +166,8 @@ void desk_close(struct desk *desk)
 		rd_kafka_destroy(desk->producer);
 	if (desk->consumer)
 		rd_kafka_destroy(desk->consumer);
+	if (desk->begin)
+		rd_kafka_topic_partition_list_destroy(desk->begin);
 	PQfinish(desk->database);
 	desk_slots_free(desk->tickets);
 	desk_slots_free(desk->marks);
@@ -302,7 +314,19 @@ static bool is_settled(struct desk *desk, void *userdata)
 	return connect_database(desk) && desk_at_rest(desk->database, desk->consumer);
 }
 
-bool desk_is_read(rd_kafka_t *consumer)
+/* A position that is not known yet is of a partition of which nothing was ever read. */
+static int64_t position(const rd_kafka_topic_partition_t *read, const rd_kafka_topic_partition_list_t *begin)
+{
+	const rd_kafka_topic_partition_t *first = NULL;
+
+	if (read->offset >= 0)
+		return read->offset;
+	if (begin)
+		first = rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)begin, read->topic, read->partition);
+	return first ? first->offset : 0;
+}
+
+bool desk_is_read(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *begin)
 {
 	rd_kafka_topic_partition_list_t *list = NULL, *high;
 	bool all = rd_kafka_assignment(consumer, &list) == RD_KAFKA_RESP_ERR_NO_ERROR &&
@@ -312,9 +336,8 @@ bool desk_is_read(rd_kafka_t *consumer)
 		return false;
 	high = rd_kafka_topic_partition_list_copy(list);
 	all = all && desk_ends(consumer, high);
-	/* A position that is not known yet is of a partition of which nothing was ever read. */
 	for (int i = 0; all && i < list->cnt; i++)
-		all = list->elems[i].offset >= high->elems[i].offset || (high->elems[i].offset == 0 && list->elems[i].offset < 0);
+		all = position(&list->elems[i], begin) >= high->elems[i].offset;
 	rd_kafka_topic_partition_list_destroy(high);
 	rd_kafka_topic_partition_list_destroy(list);
 	return all;
@@ -323,7 +346,7 @@ bool desk_is_read(rd_kafka_t *consumer)
 static bool is_read(struct desk *desk, void *userdata)
 {
 	(void)userdata;
-	return desk_is_read(desk->consumer);
+	return desk_is_read(desk->consumer, desk->begin);
 }
 
 void desk_settle(struct desk *desk)
@@ -333,46 +356,4 @@ void desk_settle(struct desk *desk)
 		desk_fail(desk, NULL, "the daemons do not come to rest");
 	if (!desk_until(desk, is_read, NULL))
 		desk_fail(desk, NULL, "the logs cannot be read to their ends");
-}
-
-/* ---- failing ---- */
-
-static const char *text_or(const char *text)
-{
-	return text ? text : "";
-}
-
-void desk_print_ticket(const struct desk *desk, const char *ticket)
-{
-	const struct desk_ticket *log = desk_ticket(desk, ticket);
-
-	for (size_t i = 0; log && i < log->count; i++) {
-		const struct record *record = log->items[i];
-
-		fprintf(stderr, "  %-7s%3d/%-5lld r%-3d %-26s %-26s %.*s\n", desk_topic_names[record->topic] + 10, record->partition,
-			(long long)record->offset, record->revision, record->copy ? "(claim)" : record->name,
-			record->copy ? record->name : record->time, (int)(record->value_size < 400 ? record->value_size : 400),
-			record->value ? record->value : "null");
-	}
-	for (size_t i = 0; i < desk->dead_count; i++)
-		if (strcmp(text_or(record_header(desk->dead[i], "ce_subject")), ticket) == 0)
-			fprintf(stderr, "  refused %s: %s (%s)\n", desk->dead[i]->name, text_or(record_header(desk->dead[i], "dl_reason")),
-				text_or(record_header(desk->dead[i], "dl_detail")));
-}
-
-void desk_fail(const struct desk *desk, const char *ticket, const char *format, ...)
-{
-	char text[1000];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (ticket) {
-		fprintf(stderr, "history of %s:\n", ticket);
-		desk_print_ticket(desk, ticket);
-	}
-	print_error("%s%s%s\n", text, ticket ? ", ticket " : "", ticket ? ticket : "");
-	fail();
-	abort();
 }

@@ -77,6 +77,8 @@ struct claim {
 };
 
 struct desk *desk_open(const struct stack *stack);
+/* Reads only what comes from now on. */
+struct desk *desk_open_at_end(const struct stack *stack);
 void desk_close(struct desk *desk);
 const struct stack *desk_stack(const struct desk *desk);
 instant desk_now(void);

@@ -18,6 +18,7 @@ struct desk {
 	const struct stack *stack;
 	rd_kafka_t *consumer, *producer;
 	int32_t partitions[DESK_TOPICS];
+	rd_kafka_topic_partition_list_t *begin; /* where we read from; NULL: from the first record */
 	PGconn *database;                   /* for desk_settle; opened when first needed */
 	void *tickets, *marks, *requests;   /* trees of struct slot (tsearch) */
 	size_t ticket_count;
@@ -51,8 +52,8 @@ int32_t desk_partitions(rd_kafka_t *client, const char *topic);
 bool desk_ends(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list);
 /* Whether every source stands at the end of its log and has published all that it has. */
 bool desk_at_rest(PGconn *database, rd_kafka_t *client);
-/* Whether the consumer has been given everything there is in its partitions. */
-bool desk_is_read(rd_kafka_t *consumer);
+/* Whether the consumer has been given everything there is in its partitions, from there on; NULL: from the first record on. */
+bool desk_is_read(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *begin);
 
 /* ---- desk_send.c ---- */
 /* librdkafka's report of one message; served while the desk reads. */

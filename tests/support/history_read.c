@@ -198,11 +198,12 @@ static bool read_records(rd_kafka_t *consumer, const rd_kafka_topic_partition_li
 	while (stack_clock() < deadline) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 50);
 
-		if (!message && desk_is_read(consumer))
+		if (!message && desk_is_read(consumer, NULL))
 			return true;
 		if (!message)
 			continue;
 		if (!message->err) {
+			deadline = stack_clock() + 60000;
 			snprintf(place, sizeof(place), "%s/%d", rd_kafka_topic_name(message->rkt), message->partition);
 			/* What came after the rows were read is of another moment. */
 			if (message->offset < index_get(history->ends, place, 0))
@@ -210,7 +211,7 @@ static bool read_records(rd_kafka_t *consumer, const rd_kafka_topic_partition_li
 		}
 		rd_kafka_message_destroy(message);
 	}
-	fprintf(stderr, "history: the topics cannot be read to their ends in 60 s\n");
+	fprintf(stderr, "history: for 60 s nothing more can be read of the topics, and this is not their end\n");
 	return false;
 }
 

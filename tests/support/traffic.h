@@ -20,8 +20,14 @@ void traffic_burst(struct desk *desk, struct traffic *traffic, size_t count);
 /* Begins nothing more and waits until all are closed and everything is at rest; fails the test when nothing moves for the time of
  * a deadline. How many requests there were. */
 size_t traffic_finish(struct desk *desk, struct traffic *traffic);
-/* One ticket per request, one fact per claim, no dead letters, all invariants of topics and tables (desk_check_history), and the
- * state made anew from the topics is the same (desk_check_rebuild); fails the test and says where. */
+/* Sends something that is to be refused, each time for another reason; its id has "poison" in it. */
+void traffic_poison(struct desk *desk, struct traffic *traffic);
+/* How many requests have been worked to their ends. */
+size_t traffic_done(const struct traffic *traffic);
+/* One ticket per request, one fact per claim, dead letters only of what was to be refused: by what was read, after traffic_finish. */
+void traffic_check_counts(struct desk *desk, struct traffic *traffic);
+/* The same, all invariants of topics and tables (desk_check_history), and the state made anew from the topics is the same
+ * (desk_check_rebuild); fails the test and says where. */
 void traffic_check(struct desk *desk, struct traffic *traffic);
 /* The first column of the only row, as text (malloc) or as a number; the parameter may be NULL. */
 char *traffic_ask(struct traffic *traffic, const char *sql, const char *parameter);

@@ -541,6 +541,33 @@ static void test_passing_errors(void **state)
 	stop_cluster(&cluster);
 }
 
+/* A broker that does not know the producer yet refuses the first request in passing, and would take what was under way behind it
+ * (so does a real one): whoever sends a second one before the first is in the log loses the first, and is told that it was delivered. */
+static void test_the_first_of_a_partition_goes_alone(void **state)
+{
+	const struct conf_pass passes[] = { { "batch.num.messages", "1" }, { "retry.backoff.ms", "10" }, { NULL, NULL } };
+	struct cluster cluster = start_cluster();
+	struct user *user = new_user(cluster.brokers, "g", passes);
+
+	(void)state;
+	/* Long enough for several requests to be under way at once. */
+	rd_kafka_mock_broker_set_rtt(cluster.mock, 1, 100);
+	rd_kafka_mock_push_request_errors(cluster.mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	produce_all(user, 0, 0, 9);
+	assert_int_equal(bus_outstanding(user->bus), 10);
+	assert_true(bus_flush(user->bus, PATIENCE_MS));
+	assert_int_equal(user->failed_count, 0);
+	assert_int_equal(user->acknowledged_count, 10);
+	rd_kafka_mock_broker_set_rtt(cluster.mock, 1, 0);
+	assert_int_equal(bus_subscribe(user->bus, topics, &user->fault), OK);
+	assert_soon(user, NULL, read_10);
+	for (size_t i = 0; i < 10; i++)
+		assert_true(seq_of(&user->read[i]) == (int64_t)i);
+	assert_int_equal(user->read_count, 10);
+	free_user(user);
+	stop_cluster(&cluster);
+}
+
 /* A healthy producer is thrown away with messages under way: no report of them comes later. */
 static void test_renewal_of_a_live_producer(void **state)
 {
@@ -846,6 +873,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_bytes), cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_failure_and_renewal), cmocka_unit_test(test_passing_errors),
+		cmocka_unit_test(test_the_first_of_a_partition_goes_alone),
 		cmocka_unit_test(test_renewal_of_a_live_producer), cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_broker_down), cmocka_unit_test(test_no_broker), cmocka_unit_test(test_two_members),
 		cmocka_unit_test(test_offset_out_of_range),
