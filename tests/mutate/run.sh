@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 out=build/mutants
 results=$out/results
 export AFTERCARE_TEST_KILLS=${AFTERCARE_TEST_KILLS:-10} AFTERCARE_BIN=$PWD/$out/bin
-shortest=${AFTERCARE_TEST_SECONDS:-12} longest=120 patience=600
+shortest=${AFTERCARE_TEST_SECONDS:-12} longest=120 patience=600 # the last: of a whole program, for those that survive
 programs_only=no
 [ "${1:-}" != --programs ] || { programs_only=yes; shift; }
 
@@ -101,7 +101,9 @@ judge() { # RULE PROGRAM TEST
 	intact "$program" "$pattern" || { unjudged=$((unjudged + 1)); return; }
 	live "$rule: $program/$pattern"
 	[ "${took[$program/$pattern]}" -le "$deadline" ] || deadline=${took[$program/$pattern]}
+	[ "$test" = survives ] || patience=$((5 * deadline + 60))
 	try "$rule" "$program" "$pattern" "$deadline"
+	patience=600
 	if [ "$test" = survives ]; then
 		if [ "$status" = 0 ]; then
 			survive=$((survive + 1)) survivors+=("$rule")

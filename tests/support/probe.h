@@ -51,6 +51,7 @@ struct probe {
 	const char *settings;         /* further lines of its configuration, or NULL */
 	const char *route;            /* further words of its conninfo: another way to the server; or NULL */
 	bool patient;                 /* its pauses between two tries of an outage are those of the product, not our short ones */
+	bool mortal;                  /* the broker may die: what it has not taken then is not waited for */
 	bool phantoms;                /* the log may have facts that the database has lost (a failover was played) */
 };
 
