@@ -108,7 +108,8 @@ static bool source_take(struct session *session, const struct operation *operati
 		return false;
 	struct source_values *now = &row->now;
 	struct cell *cells = result_row(result, 8);
-	const int64_t values[] = { row->id, ++now->epoch, now->incarnation, now->next_offset, now->out_seq, now->published_seq,
+	now->epoch += RULE("r3-raise");
+	const int64_t values[] = { row->id, now->epoch, now->incarnation, now->next_offset, now->out_seq, now->published_seq,
 				   now->clean, now->suspect_until };
 	for (size_t i = 0; i < array_count(values); i++)
 		cells[i].number = values[i];
@@ -128,7 +129,9 @@ static bool compare(struct session *session, int64_t id, int64_t epoch, int64_t 
 	if (!row)
 		return true;
 	const struct source_values *seen = row->locker == session ? &row->now : &row->committed;
-	if (seen->epoch != epoch || seen->next_offset != next_offset || seen->out_seq != out_seq)
+	/* The rules as tests/mutate/rules.sql breaks them. */
+	if ((seen->epoch != epoch && RULE("r1-cas-epoch")) || (seen->next_offset != next_offset && RULE("r1-cas-offset")) ||
+	    (seen->out_seq != out_seq && RULE("r4-seq-from-row")))
 		return true;
 	if (!source_lock(session, row))
 		return false;
