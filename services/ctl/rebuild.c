@@ -209,13 +209,12 @@ int ctl_rebuild(struct ctl *ctl, int argc, char **argv)
 	if (!into || !*into)
 		return ctl_fail(EX_USAGE, "rebuild --into DATABASE [--compare-with DATABASE] [--json], or rebuild --tables [--json]");
 	rebuild.target_ctl.arena = live.arena = (struct arena){ 0 };
-	rebuild.target_ctl.database = rebuild_place(&live, into);
-	if (with && rebuild.target_ctl.database)
+	if (with)
 		live.database = rebuild_place(&live, with);
-	if (!live.database)
+	if (!live.database && !with)
 		ctl_fail(1, "no database to compare with is known: give --compare-with, or --config FILE, or AFTERCARE_DATABASE in the "
 			    "environment (stack env tells it)");
-	else if (rebuild.target_ctl.database)
+	else if (live.database && (rebuild.target_ctl.database = rebuild_place(&live, into)))
 		status = with_both(&rebuild, into);
 	done(&rebuild);
 	return status;

@@ -11,7 +11,6 @@
 #include "services/ctl/rebuild.h"
 
 #define BATCH_RECORDS 500
-#define TOPIC_TICKET_STATE "aftercare.ticket-state"
 
 /* One record as rebuild.record has it. */
 struct row {
@@ -371,15 +370,11 @@ static bool take(void *userdata, const struct bus_record *record)
 	return ++lane->waiting < BATCH_RECORDS || save(lane);
 }
 
-const char *const rebuild_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DIRECTORY, TOPIC_DEAD, TOPIC_TICKET_STATE,
-					    NULL };
-
-int64_t rebuild_gone(const struct rebuild *rebuild, const char *topic)
+static bool is_empty(const struct rebuild *rebuild, const char *topic, int32_t partition)
 {
-	for (size_t i = 0; i < array_count(rebuild->gone) && rebuild->gone[i].topic; i++)
-		if (strcmp(rebuild->gone[i].topic, topic) == 0)
-			return rebuild->gone[i].records;
-	return 0;
+	const rd_kafka_topic_partition_t *end = rd_kafka_topic_partition_list_find(rebuild->ends, topic, partition);
+
+	return end && end->offset == 0;
 }
 
 int rebuild_read(struct rebuild *rebuild)
@@ -401,7 +396,9 @@ int rebuild_read(struct rebuild *rebuild)
 			lane->next = 0;
 			lane->marks = NULL;
 			lane->mark_count = lane->mark_capacity = 0;
-			if (!ctl_kafka_read(rebuild->reader, *topic, p, INSTANT_NONE, take, lane) || (lane->waiting && !save(lane)))
+			/* Most are empty in a young system, and each costs a round trip or two. */
+			if (!is_empty(rebuild, *topic, p) &&
+			    (!ctl_kafka_read(rebuild->reader, *topic, p, INSTANT_NONE, take, lane) || (lane->waiting && !save(lane))))
 				status = 2;
 			if (lane->status)
 				status = lane->status;

@@ -1,7 +1,11 @@
 /* Which tables are a function of the topics, and for all others why they are not. Every table of the daemons is in one of
  * the two lists; one that is in neither makes the command fail. */
+#include <string.h>
+
 #include "common/worker/worker.h"
 #include "services/ctl/rebuild.h"
+
+#define TOPIC_TICKET_STATE "aftercare.ticket-state"
 
 const struct rebuild_table rebuild_tables[] = {
 	{ "survey.ticket", TOPIC_TICKETS, NULL, "rows_survey_ticket", NULL, false },
@@ -65,3 +69,14 @@ const struct rebuild_excluded rebuild_excluded[] = {
 	{ "directory.serial", NULL, "of two installations with one number the later batch wins: taken out of directory.entity" },
 	{ 0 }
 };
+
+const char *const rebuild_topics[] = { TOPIC_TICKETS, TOPIC_DESK, TOPIC_MESSAGES, TOPIC_DIRECTORY, TOPIC_DEAD, TOPIC_TICKET_STATE,
+					    NULL };
+
+int64_t rebuild_gone(const struct rebuild *rebuild, const char *topic)
+{
+	for (size_t i = 0; i < array_count(rebuild->gone) && rebuild->gone[i].topic; i++)
+		if (strcmp(rebuild->gone[i].topic, topic) == 0)
+			return rebuild->gone[i].records;
+	return 0;
+}

@@ -605,6 +605,18 @@ static void the_examples_read_both_topics(void **state)
 	json_decref(all);
 }
 
+/* After the kill as well: the invariants, of which one is that all windows add up to what the logs say, per lane and label. */
+static void all_that_was_counted_is_in_the_logs(void **state)
+{
+	struct desk *desk = *state;
+
+	/* With windows of a second it never rests. */
+	desk_settle(desk);
+	assert_true(stack_do(desk_stack(desk), "stop", "reporting"));
+	desk_check_history(desk);
+	assert_true(stack_do(desk_stack(desk), "start", "reporting"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +625,7 @@ int main(void)
 		SCENARIO(windows_add_up_though_reporting_is_killed),
 		SCENARIO(what_is_said_again_is_said_in_the_same_bytes),
 		SCENARIO(the_examples_read_both_topics),
+		SCENARIO(all_that_was_counted_is_in_the_logs),
 	};
 
 	return cmocka_run_group_tests(tests, open_with_windows, scene_close);

@@ -215,6 +215,7 @@ void history_check(const struct history *history, struct report *ret_report)
 		return;
 	history_check_ledger(history, ret_report);
 	history_check_tables(history, ret_report);
+	history_check_counters(history, ret_report);
 }
 
 void report_done(struct report *report)

@@ -41,5 +41,11 @@ void history_check_answers(const struct history *history, struct report *report)
 /* What the log says of a ticket in the end: {"revision": 10, "state": "closed", "owner": ..., "assigned_at": microseconds}. */
 json_t *history_fold(const struct history *history);
 void history_check_tables(const struct history *history, struct report *report);
+/* ---- history_counters.c, history_windows.c ---- */
+/* What the logs say that is to be counted: {"LANE NAME LABEL": how many}. */
+json_t *history_count(const struct history *history);
+void history_check_counters(const struct history *history, struct report *report);
+/* sums: history_count's. */
+void history_check_windows(const struct history *history, struct report *report, const json_t *sums);
 
 #endif

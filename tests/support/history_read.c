@@ -21,6 +21,10 @@ static const char *const tables[][2] = {
 	{ "workload", "" },
 	{ "message", "text,address,subject,held" },
 	{ "survey", "answers,comment" },
+	{ "lane", "" },
+	{ "count", "" },
+	{ "level", "" },
+	{ "published", "" },
 };
 
 /* ---- database ---- */
