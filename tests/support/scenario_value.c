@@ -199,6 +199,7 @@ static json_t *read_text(struct play *play, const char *text)
 json_t *play_value(struct play *play, const char *text)
 {
 	const struct play_name *name = play_name(play, text);
+	size_t said = play->why.n;
 	json_t *value;
 	char *end;
 	instant at;
@@ -217,7 +218,7 @@ json_t *play_value(struct play *play, const char *text)
 	if (read_time(play, text, &at, &date))
 		return own(play, time_text(at, date));
 	value = of_label(play, text);
-	if (value || play->why.n)
+	if (value || play->why.n > said)
 		return value;
 	(void)strtod(text, &end);
 	if (end != text && !*end)
