@@ -13,6 +13,7 @@ struct rebuild_table {
 	const char *rows;              /* statement that declares the cursor of (key, row as JSON) */
 	const char *made;              /* (or NULL) the same for the rows made anew, where it differs; its rows may lack members: not known */
 	bool sums;                     /* a row adds up many things: it is another one where some of them are gone from the topic */
+	const char *also;              /* another topic of which the same is true; or NULL */
 };
 extern const struct rebuild_table rebuild_tables[];    /* in the order of making; name NULL ends the list */
 

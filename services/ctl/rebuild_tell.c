@@ -49,7 +49,9 @@ void rebuild_tell_wait(struct rebuild *rebuild, struct str behind)
 /* Where the beginning of a log is gone, nobody can say what stood there: a row more is no lie, nor is a sum that is greater. */
 static bool is_judged(const struct rebuild *rebuild, const struct rebuild_table *table, const char *kind)
 {
-	return rebuild_gone(rebuild, table->topic) == 0 || (strcmp(kind, "extra") != 0 && !(table->sums && strcmp(kind, "different") == 0));
+	int64_t gone = rebuild_gone(rebuild, table->topic) + (table->also ? rebuild_gone(rebuild, table->also) : 0);
+
+	return gone == 0 || (strcmp(kind, "extra") != 0 && !(table->sums && strcmp(kind, "different") == 0));
 }
 
 bool rebuild_same(const struct rebuild *rebuild)
@@ -78,6 +80,9 @@ static void tell_shown(const struct rebuild *rebuild)
 		for (size_t d = 0; d < rebuild->outcomes[i].shown_count; d++) {
 			const struct rebuild_difference *difference = &rebuild->outcomes[i].shown[d];
 
+			if (!is_judged(rebuild, &rebuild_tables[i], str_is(difference->kind, "extra") ? "extra" :
+				       str_is(difference->kind, "different") ? "different" : "missing"))
+				continue;
 			printf("%s %.*s: %.*s\n", rebuild_tables[i].name, STR_ARG(difference->key),
 			       STR_ARG(str_is(difference->kind, "missing") ? STR("missing: the topics say that it must be there") :
 				       str_is(difference->kind, "extra") ? STR("extra: no topic knows of it") : difference->kind));
