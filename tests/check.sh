@@ -140,6 +140,10 @@ sanitized_lane() {
 kafka_lane() {
 	! wants scenarios || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka scenarios
 	! wants integration || [ $kafka = no ] || group kafka AFTERCARE_TEST_BROKER=kafka integration "${group_tests[@]}"
+}
+# The daemon fails at every point of the protocol; the long form is make faults.
+faults_lane() {
+	! wants faults || group failpoints OUT=build/fault fault test_failpoints
 	if wants shell; then
 		if [ $kafka = yes ]; then
 			group plain shell
@@ -147,10 +151,6 @@ kafka_lane() {
 			group devbroker AFTERCARE_TEST_BROKER=devbroker shell
 		fi
 	fi
-}
-# The daemon fails at every point of the protocol; the long form is make faults.
-faults_lane() {
-	! wants faults || group failpoints OUT=build/fault fault test_failpoints
 }
 ledger_lane &
 faults_lane &
