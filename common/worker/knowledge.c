@@ -43,6 +43,11 @@ const struct directory *knowledge_directory(const struct knowledge *knowledge)
 	return &knowledge->directory;
 }
 
+int64_t knowledge_things(const struct knowledge *knowledge)
+{
+	return knowledge->things_generation;
+}
+
 static struct known_version *version_find(struct knowledge *knowledge, enum document_type type, struct str name, int32_t number)
 {
 	for (size_t i = 0; i < knowledge->version_count; i++) {
@@ -144,6 +149,7 @@ enum verdict knowledge_refresh(struct knowledge *knowledge, struct batch *batch,
 	if (db_rows(rows) != 1)
 		return fault_set(fault, FATAL, "policy.generation or directory.generation is empty: run aftercarectl db migrate");
 	int64_t policies = db_get_int(rows, 0, 0), persons = db_get_int(rows, 0, 1);
+	knowledge->things_generation = db_get_int(rows, 0, 2);
 	if (policies != knowledge->policy_generation) {
 		verdict = versions_read(knowledge, batch, fault);
 		if (verdict)

@@ -56,6 +56,8 @@ bool knowledge_has_programme(const struct knowledge *knowledge, enum programme_t
 
 /* Staff as of the last refresh, sorted by id. */
 const struct directory *knowledge_directory(const struct knowledge *knowledge);
+/* Raised with every change of the directory that is not about people, as of the last refresh. */
+int64_t knowledge_things(const struct knowledge *knowledge);
 
 /* The attribute vector of a ticket and, when item is given, of the event it handles; memory from the batch's arena.
  * Attributes of the clock scope are absent unless `clock` (a parsed JSON object: name, due_at, ...) is given. */

@@ -23,6 +23,7 @@ struct knowledge {
 	struct known_version *versions;
 	size_t version_count, version_capacity;
 	int64_t policy_generation, people_generation;
+	int64_t things_generation;        /* of the directory but people, as last read */
 	struct arena people_arena;
 	struct directory directory;
 };

@@ -224,8 +224,8 @@ struct changes {
 	struct approval_row *approvals;
 	size_t approval_count;
 };
-/* All that the claims of a batch need to know, one statement per table. */
-enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t count, struct memory *ret_memory,
+/* All that the claims of a batch need to know, one statement per table; `customers`: the directory may know some. */
+enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t count, bool customers, struct memory *ret_memory,
 			 struct fault *fault) must_check;
 /* Queues what is new; rows sorted by key. */
 void intake_save(struct batch *batch, struct changes *changes);
@@ -241,6 +241,8 @@ bool intake_wants(struct str name);
 struct intake {
 	struct schema_set *schemas;
 	struct knowledge *knowledge;
+	bool customers;                /* the directory has some, as of customers_at of its generation of things */
+	int64_t customers_at;
 	const char *const *written, *const *written_profile;   /* the latter for customers that the directory knows */
 	struct claim_type *types;      /* by hash of the name; name absent: free */
 	size_t type_count;

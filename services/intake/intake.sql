@@ -13,6 +13,10 @@ select k.customer, t.ticket
   from unnest($1::text[]) k(customer)
  cross join lateral (select ticket from ticket where customer = k.customer and open limit 100) t
 
+-- Where no CRM feeds the directory, no batch asks about each of its customers.
+-- name: intake_any_customer
+select exists (select from directory.entity where kind = 'customer' and not deleted)
+
 -- name: intake_find_customers
 select id, data from directory.entity where kind = 'customer' and id = any($1::text[]) and not deleted and data is not null
 

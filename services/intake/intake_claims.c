@@ -378,6 +378,21 @@ static size_t decode(struct intake *intake, struct batch *batch, struct claim *c
 	return count;
 }
 
+static enum verdict look_for_customers(struct intake *intake, struct batch *batch, struct fault *fault)
+{
+	const struct db_result *rows;
+	enum verdict verdict;
+
+	if (knowledge_things(intake->knowledge) == intake->customers_at)
+		return OK;
+	verdict = db_run(batch->db, "intake_any_customer", NULL, &rows, fault);
+	if (verdict != OK)
+		return verdict;
+	intake->customers = db_get_bool(rows, 0, 0);
+	intake->customers_at = knowledge_things(intake->knowledge);
+	return OK;
+}
+
 enum verdict intake_claims(struct intake *intake, struct batch *batch, struct fault *fault)
 {
 	struct flow flow = { .intake = intake, .batch = batch };
@@ -394,7 +409,9 @@ enum verdict intake_claims(struct intake *intake, struct batch *batch, struct fa
 	if (verdict == OK)
 		verdict = knowledge_lifecycle(intake->knowledge, batch, 0, &flow.lifecycle, fault);
 	if (verdict == OK)
-		verdict = intake_load(batch, claims, count, &flow.memory, fault);
+		verdict = look_for_customers(intake, batch, fault);
+	if (verdict == OK)
+		verdict = intake_load(batch, claims, count, intake->customers, &flow.memory, fault);
 	if (verdict != OK)
 		return verdict;
 	flow.changes.tickets = arena_alloc(batch->arena, count * sizeof(*flow.changes.tickets));

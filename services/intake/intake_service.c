@@ -16,6 +16,7 @@ static enum verdict intake_open(struct worker *worker, const void *conf, void **
 		return verdict;
 	}
 	intake->knowledge = knowledge_new();
+	intake->customers_at = -1;
 	intake->written = intake_written_members(NULL);
 	intake->written_profile = intake_written_members("customer");
 	*ret_state = intake;

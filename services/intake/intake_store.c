@@ -283,7 +283,7 @@ static void read_profiles(struct batch *batch, size_t result, struct memory *mem
 	}
 }
 
-enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t count, struct memory *ret_memory,
+enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t count, bool customers, struct memory *ret_memory,
 			 struct fault *fault)
 {
 	struct memory memory = { 0 };
@@ -297,7 +297,7 @@ enum verdict intake_load(struct batch *batch, const struct claim *claims, size_t
 	related = queue_customers(batch, claims, count, &memory);
 	asked = queue_installations(batch, claims, count);
 	approvals = queue_approvals(batch, claims, count);
-	profiles = queue_profiles(batch, claims, count);
+	profiles = customers && queue_profiles(batch, claims, count);
 	verdict = db_sync(batch->db, fault);
 	if (verdict != OK)
 		return verdict;
