@@ -18,6 +18,16 @@ where (rank, received_at, ticket) > ($2::int4, $3::timestamptz, $4::text)
 order by rank, received_at, ticket
 limit $5::int8
 
+-- What stands before a ticket in the queues of the other lanes.
+-- name: load_ahead
+select ticket, lane, rank, received_at
+from (select ticket, lane, case severity when 'urgent' then 0 when 'major' then 1 else 2 end as rank, received_at
+      from ticket where lane <> $1::int4 and unassignable and state not in ('closed', 'rejected', 'cancelled')) as waiting
+where (rank, received_at, ticket) > ($2::int4, $3::timestamptz, $4::text)
+  and (rank, received_at, ticket) < ($5::int4, $6::timestamptz, $7::text)
+order by rank, received_at, ticket
+limit $8::int8
+
 -- The whole lane is read only when one of them has something in hand here.
 -- name: load_owned
 select ticket from ticket

@@ -74,6 +74,33 @@ static enum verdict wish_of(struct routing_work *work, const struct policy *poli
 	return routing_store_loads(run, fault);
 }
 
+enum verdict routing_would_get(struct routing_work *work, const struct person **ret_person, struct fault *fault)
+{
+	const struct policy *policy = routing_policy_of(&work->book);
+	instant now = work->run->batch->now;
+	struct routing_choice choice;
+	struct routing_wish wish;
+	enum verdict verdict;
+
+	*ret_person = NULL;
+	if (!policy || !routing_transition(work->ticket, STR("staff.assigned"), &work->book, routing_vector(work), now, now))
+		return OK;
+	verdict = wish_of(work, policy, &wish, fault);
+	if (verdict != OK)
+		return verdict;
+	routing_choose(work->ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, &choice);
+	*ret_person = choice.person;
+	return OK;
+}
+
+void routing_reserve(struct routing_run *run, const struct person *person)
+{
+	struct routing_load *load = &run->loads[person - run->directory->people];
+
+	load->open++;
+	load->assigned_at = run->batch->now;
+}
+
 enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault *fault)
 {
 	const struct policy *policy = routing_policy_of(&work->book);

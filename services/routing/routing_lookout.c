@@ -36,8 +36,8 @@ static void post_rest(struct routing_run *run, const char *name, const struct ro
 	buf_done(&body);
 }
 
-/* Each of the tickets once; `act` is not asked about what is not there any more. */
-static enum verdict each(struct routing_run *run, struct item *item, const struct str *ids, size_t count,
+/* Each of the tickets once; `act` is not asked about what is not there any more. `places` (may be NULL) are theirs. */
+static enum verdict each(struct routing_run *run, struct item *item, const struct str *ids, const struct routing_place *places, size_t count,
 			 enum verdict (*act)(struct routing_work *work, struct fault *fault), struct fault *fault)
 {
 	enum verdict verdict = ticket_load_ids(run->batch, ids, count, &run->tickets, fault);
@@ -49,6 +49,8 @@ static enum verdict each(struct routing_run *run, struct item *item, const struc
 
 		if (!ticket || !ticket->known)
 			continue;
+		if (places)
+			run->place = places[i];
 		verdict = routing_work_begin(&work, run, item, ticket, fault);
 		if (verdict == OK)
 			verdict = act(&work, fault);
@@ -57,9 +59,80 @@ static enum verdict each(struct routing_run *run, struct item *item, const struc
 	return verdict;
 }
 
+/* The tickets of the places, in their order; NULL where one is not there any more. One statement a lane. */
+static enum verdict load_places(struct routing_run *run, const struct routing_place *places, size_t count,
+				struct ticket **tickets, struct fault *fault)
+{
+	struct str *ids = arena_alloc(run->batch->arena, (count + 1) * sizeof(*ids));
+	bool *read = arena_zero(run->batch->arena, (count + 1) * sizeof(*read));
+
+	for (size_t i = 0; i < count; i++) {
+		struct batch theirs = *run->batch;
+		struct ticket_set set;
+		enum verdict verdict;
+		size_t n = 0;
+
+		if (read[i])
+			continue;
+		for (size_t k = i; k < count; k++)
+			if (places[k].lane == places[i].lane)
+				ids[n++] = places[k].ticket;
+		theirs.partition = places[i].lane;
+		verdict = ticket_load_ids(&theirs, ids, n, &set, fault);
+		if (verdict != OK)
+			return verdict;
+		for (size_t k = i; k < count; k++)
+			if (places[k].lane == places[i].lane) {
+				tickets[k] = ticket_find(&set, places[k].ticket);
+				read[k] = true;
+			}
+	}
+	return OK;
+}
+
+/* Lanes are looked at one by one, but somebody who has little time left is for the ticket that is first in all of them: what
+ * stands before ours elsewhere is counted as given, as its own lane will give it (C043, C110). */
+static enum verdict reserve_ahead(struct routing_work *work, struct fault *fault)
+{
+	struct routing_run *run = work->run;
+	struct routing_place *places;
+	struct ticket **tickets;
+	enum verdict verdict;
+	size_t count;
+
+	verdict = routing_store_ahead(run, &run->reserved, &run->place, &places, &count, fault);
+	if (verdict != OK)
+		return verdict;
+	run->reserved = run->place;
+	tickets = arena_zero(run->batch->arena, (count + 1) * sizeof(struct ticket *));
+	verdict = load_places(run, places, count, tickets, fault);
+	for (size_t i = 0; i < count && verdict == OK; i++) {
+		const struct person *person = NULL;
+		struct routing_work other;
+
+		if (!tickets[i] || !tickets[i]->known || !tickets[i]->unassignable)
+			continue;
+		verdict = routing_work_begin(&other, run, work->item, tickets[i], fault);
+		if (verdict == OK)
+			verdict = routing_would_get(&other, &person, fault);
+		if (verdict == OK && person)
+			routing_reserve(run, person);
+	}
+	return verdict;
+}
+
 static enum verdict try_again(struct routing_work *work, struct fault *fault)
 {
-	return work->ticket->unassignable ? routing_dispatch(work, false, fault) : OK;
+	const struct person *person;
+	enum verdict verdict;
+
+	if (!work->ticket->unassignable)
+		return OK;
+	verdict = routing_would_get(work, &person, fault);
+	/* Who has no limit has time for both. */
+	if (verdict == OK && person && person->max_open > 0)
+		verdict = reserve_ahead(work, fault);
+	return verdict == OK && person ? routing_dispatch(work, false, fault) : verdict;
 }
 
 static enum verdict find_owners(struct routing_run *run, struct item *item, struct fault *fault)
@@ -76,7 +149,8 @@ static enum verdict find_owners(struct routing_run *run, struct item *item, stru
 	ids = arena_alloc(batch->arena, count * sizeof(*ids));
 	for (size_t i = 0; i < count; i++)
 		ids[i] = places[i].ticket;
-	verdict = each(run, item, ids, count, try_again, fault);
+	run->reserved = (struct routing_place){ .rank = -1, .ticket = STR("") };
+	verdict = each(run, item, ids, places, count, try_again, fault);
 	if (verdict == OK && count == ROUTING_RETRY_MAX)
 		post_rest(run, "retry", &places[count - 1]);
 	return verdict;
@@ -101,7 +175,7 @@ static enum verdict hand_over(struct routing_run *run, struct item *item, struct
 	verdict = routing_store_owned(run, people, count, after.ticket, &ids, &found, fault);
 	if (verdict != OK || found == 0)
 		return verdict;
-	verdict = each(run, item, ids, found, routing_hand_over, fault);
+	verdict = each(run, item, ids, NULL, found, routing_hand_over, fault);
 	if (verdict == OK && found == ROUTING_RETRY_MAX) {
 		after.ticket = ids[found - 1];
 		post_rest(run, "handover", &after);

@@ -10,6 +10,13 @@
 #include "common/worker/ticket.h"
 #include "services/routing/routing.h"
 
+/* A ticket's place in the queue of those that wait for somebody. */
+struct routing_place {
+	int32_t rank, lane;
+	instant received_at;
+	struct str ticket;
+};
+
 /* The state of the service. */
 struct routing {
 	struct knowledge *knowledge;
@@ -38,6 +45,8 @@ struct routing_run {
 	bool served_read;
 	struct routing_served *served;    /* by customer and person */
 	size_t served_count;
+	struct routing_place place;       /* of the look-out: the ticket at hand */
+	struct routing_place reserved;    /* what stands before it in other lanes has been counted up to here */
 };
 
 #define ROUTING_FIRED_MAX 32
@@ -97,6 +106,10 @@ enum verdict routing_escalate(struct routing_work *work, struct str person, stru
 /* Chooses and says ticket.assigned, or once ticket.unassignable. Nothing when the policy leaves it to people, or the
  * choice falls on the owner; `keep`: nor when it could fall on him. */
 enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault *fault) must_check;
+/* Whom the ticket would be given to now; *ret_person is NULL when nobody or not by the system. */
+enum verdict routing_would_get(struct routing_work *work, const struct person **ret_person, struct fault *fault) must_check;
+/* Counts the ticket, of another lane, as his: it stands before ours in the queue. */
+void routing_reserve(struct routing_run *run, const struct person *person);
 /* Gives the ticket of somebody who leaves or goes on leave to somebody else, its clocks unchanged (ticket.owner_changed); where nobody
  * can take it, flags it and opens a task, once. Nothing when the owner stays. */
 enum verdict routing_hand_over(struct routing_work *work, struct fault *fault) must_check;
@@ -148,15 +161,13 @@ enum verdict routing_store_loads(struct routing_run *run, struct fault *fault) m
 /* Who has had tickets of the customers of this batch, once a batch. */
 enum verdict routing_store_served(struct routing_run *run, struct fault *fault) must_check;
 struct strings routing_store_served_of(const struct routing_run *run, struct str customer);
-/* Tickets of the lane that wait for somebody, behind the place given, in the order of the queue. */
-struct routing_place {
-	int32_t rank;
-	instant received_at;
-	struct str ticket;
-};
 #define ROUTING_RETRY_MAX 1000
+/* Tickets of the lane that wait for somebody, behind the place given, in the order of the queue. */
 enum verdict routing_store_unassignable(struct routing_run *run, const struct routing_place *after,
 					struct routing_place **ret_places, size_t *ret_count, struct fault *fault) must_check;
+/* The same of all other lanes, between two places. */
+enum verdict routing_store_ahead(struct routing_run *run, const struct routing_place *after, const struct routing_place *before,
+				 struct routing_place **ret_places, size_t *ret_count, struct fault *fault) must_check;
 /* Ids of open tickets of the lane that these people have, behind `after`; at most ROUTING_RETRY_MAX. Cheap when they have none. */
 enum verdict routing_store_owned(struct routing_run *run, const struct str *people, size_t people_count, struct str after,
 				 struct str **ret_tickets, size_t *ret_count, struct fault *fault) must_check;

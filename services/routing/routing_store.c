@@ -134,6 +134,37 @@ enum verdict routing_store_unassignable(struct routing_run *run, const struct ro
 	return OK;
 }
 
+enum verdict routing_store_ahead(struct routing_run *run, const struct routing_place *after, const struct routing_place *before,
+				 struct routing_place **ret_places, size_t *ret_count, struct fault *fault)
+{
+	struct arena *arena = run->batch->arena;
+	struct db_params params = { .arena = arena };
+	const struct db_result *rows;
+	enum verdict verdict;
+
+	db_int4(&params, run->batch->partition);
+	db_int4(&params, after->rank);
+	db_instant(&params, after->received_at);
+	db_text(&params, after->ticket);
+	db_int4(&params, before->rank);
+	db_instant(&params, before->received_at);
+	db_text(&params, before->ticket);
+	db_int(&params, ROUTING_RETRY_MAX);
+	verdict = db_run(run->batch->db, "load_ahead", &params, &rows, fault);
+	if (verdict != OK)
+		return verdict;
+	*ret_count = db_rows(rows);
+	*ret_places = arena_alloc(arena, (*ret_count + 1) * sizeof(**ret_places));
+	for (size_t i = 0; i < *ret_count; i++)
+		(*ret_places)[i] = (struct routing_place){
+			.ticket = str_copy(arena, db_get_text(rows, i, 0)),
+			.lane = (int32_t)db_get_int(rows, i, 1),
+			.rank = (int32_t)db_get_int(rows, i, 2),
+			.received_at = db_get_instant(rows, i, 3),
+		};
+	return OK;
+}
+
 enum verdict routing_store_owned(struct routing_run *run, const struct str *people, size_t people_count, struct str after,
 				 struct str **ret_tickets, size_t *ret_count, struct fault *fault)
 {
