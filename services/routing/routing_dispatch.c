@@ -74,23 +74,32 @@ static enum verdict wish_of(struct routing_work *work, const struct policy *poli
 	return routing_store_loads(run, fault);
 }
 
-enum verdict routing_would_get(struct routing_work *work, const struct person **ret_person, struct fault *fault)
+/* The choice as things stand; *ret_step is NULL when the policy leaves it to people, or the ticket cannot be given to anybody now. */
+static enum verdict choose(struct routing_work *work, const struct transition **ret_step, struct routing_choice *ret_choice,
+			   struct fault *fault)
 {
 	const struct policy *policy = routing_policy_of(&work->book);
 	instant now = work->run->batch->now;
-	struct routing_choice choice;
 	struct routing_wish wish;
 	enum verdict verdict;
 
-	*ret_person = NULL;
-	if (!policy || !routing_transition(work->ticket, STR("staff.assigned"), &work->book, routing_vector(work), now, now))
+	*ret_step = policy ? routing_transition(work->ticket, STR("staff.assigned"), &work->book, routing_vector(work), now, now) : NULL;
+	if (!*ret_step)
 		return OK;
 	verdict = wish_of(work, policy, &wish, fault);
-	if (verdict != OK)
-		return verdict;
-	routing_choose(work->ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, &choice);
-	*ret_person = choice.person;
-	return OK;
+	if (verdict == OK)
+		routing_choose(work->ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, ret_choice);
+	return verdict;
+}
+
+enum verdict routing_would_get(struct routing_work *work, const struct person **ret_person, struct fault *fault)
+{
+	const struct transition *step;
+	struct routing_choice choice;
+	enum verdict verdict = choose(work, &step, &choice, fault);
+
+	*ret_person = verdict == OK && step ? choice.person : NULL;
+	return verdict;
 }
 
 void routing_reserve(struct routing_run *run, const struct person *person)
@@ -103,23 +112,14 @@ void routing_reserve(struct routing_run *run, const struct person *person)
 
 enum verdict routing_dispatch(struct routing_work *work, bool keep, struct fault *fault)
 {
-	const struct policy *policy = routing_policy_of(&work->book);
 	struct ticket *ticket = work->ticket;
 	instant now = work->run->batch->now;
 	const struct transition *step;
 	struct routing_choice choice;
-	struct routing_wish wish;
-	enum verdict verdict;
+	enum verdict verdict = choose(work, &step, &choice, fault);
 
-	if (!policy)
-		return OK;
-	step = routing_transition(ticket, STR("staff.assigned"), &work->book, routing_vector(work), now, now);
-	if (!step)
-		return OK;
-	verdict = wish_of(work, policy, &wish, fault);
-	if (verdict != OK)
+	if (verdict != OK || !step)
 		return verdict;
-	routing_choose(ticket, &wish, &work->book, policy, work->run->loads, routing_vector(work), now, &choice);
 	if (choice.person && (str_eq(choice.person->id, ticket->owner) || (keep && choice.owner_eligible)) && !ticket->unassignable)
 		return OK;
 	if (!choice.person) {

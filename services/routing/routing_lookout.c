@@ -37,7 +37,8 @@ static void post_rest(struct routing_run *run, const char *name, const struct ro
 }
 
 /* Each of the tickets once; `act` is not asked about what is not there any more. `places` (may be NULL) are theirs. */
-static enum verdict each(struct routing_run *run, struct item *item, const struct str *ids, const struct routing_place *places, size_t count,
+static enum verdict each(struct routing_run *run, struct item *item, const struct str *ids,
+			 const struct routing_place *places, size_t count,
 			 enum verdict (*act)(struct routing_work *work, struct fault *fault), struct fault *fault)
 {
 	enum verdict verdict = ticket_load_ids(run->batch, ids, count, &run->tickets, fault);
